@@ -1,0 +1,39 @@
+"""verilora: LoRA adapters whose results anyone can check.
+
+The face: the public names, each loaded when first used, so that `import verilora` imports
+neither torch nor transformers.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "LoraConfig": "verilora.records.adapter",
+    "VeriloraError": "verilora.errors",
+    "adapter_parameters": "verilora.lora",
+    "attach": "verilora.lora",
+    "detach": "verilora.lora",
+    "explain": "verilora.lora",
+    "load_adapter": "verilora.lora.formats",
+    "merge": "verilora.lora",
+    "save_adapter": "verilora.lora.formats",
+    "unmerge": "verilora.lora",
+}
+
+__all__ = sorted([*_HOMES, "__version__"])
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'verilora' has no attribute '{name}'")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

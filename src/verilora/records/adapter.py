@@ -1,0 +1,268 @@
+"""LoraConfig: what is adapted, how strongly, from which start. The standard library alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from verilora.errors import ConfigError, nearest
+
+SCALE_RULES = ("lora", "rslora")
+INITS = ("kaiming", "gaussian")
+WEIGHT_RULES = ("lora",)
+BIASES = ("none",)
+TIED = ("refuse", "shared", "untie")
+DTYPES = ("float32", "bfloat16", "float16")
+ALL_LINEAR = "all-linear"
+
+Names = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LoraConfig:
+    """What `attach` does to a model. Frozen; every fault is told at once by ConfigError.
+
+    Source: Hu et al. 2021, arXiv:2106.09685, section 4 (rank, alpha);
+    Kalajdzievski 2023, arXiv:2312.03732 (scale_rule "rslora").
+    """
+
+    rank: int = 8
+    """Columns of B and rows of A."""
+    alpha: float = 16
+    """Numerator of the scale: alpha / rank, or alpha / sqrt(rank) under "rslora"."""
+    dropout: float = 0.0
+    """Share of the adapter's input set to zero while training; the base never sees it."""
+    target_modules: Names | str = ("query", "value")
+    """Module names (last parts of a path), one regular expression, or "all-linear"."""
+    exclude_modules: Names | str | None = None
+    """Names or a regular expression; what matches is not adapted."""
+    modules_to_save: Names = ()
+    """Names of modules trained whole and saved with the adapter (a task head)."""
+    rank_pattern: Mapping[str, int] = field(default_factory=dict)
+    """Name or regular expression of a path -> its own rank."""
+    alpha_pattern: Mapping[str, float] = field(default_factory=dict)
+    """Name or regular expression of a path -> its own alpha."""
+    layers: tuple[int, ...] | None = None
+    """Indices of the layers to adapt (the first number in a path); None for all."""
+    target_parameters: Names = ()
+    """Names of bare 2-D or 3-D parameters, such as the experts' "experts.gate_up_proj"."""
+    fused: Mapping[str, Names] = field(default_factory=dict)
+    """Fused projection -> the parts of it to adapt, {"c_attn": ("q", "v")}."""
+    fused_sizes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Fused projection -> rows of each part in order; by default from the model's own config."""
+    bias: str = "none"
+    """Which biases are trained too."""
+    scale_rule: str = "lora"
+    init: str = "kaiming"
+    """Start of A ("kaiming" uniform, or "gaussian" with deviation 1/rank); B starts at zero."""
+    weight_rule: str = "lora"
+    tied: str = "refuse"
+    """A targeted weight that another module shares: refuse, "shared" delta, or "untie" first."""
+    seed: int = 0
+    """With module path and shape, fixes the initial values."""
+    dtype: str = "float32"
+    """Storage of A and B; they are cast to the activations, never the other way round."""
+
+    def __post_init__(self) -> None:
+        for name in ("modules_to_save", "target_parameters"):
+            object.__setattr__(self, name, _names(getattr(self, name)))
+        for name in ("target_modules", "exclude_modules"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, str):
+                object.__setattr__(self, name, _names(value))
+        if self.layers is not None and not isinstance(self.layers, int):
+            object.__setattr__(self, "layers", tuple(self.layers))
+        for name in ("rank_pattern", "alpha_pattern", "fused", "fused_sizes"):
+            value = getattr(self, name)
+            if isinstance(value, Mapping):
+                object.__setattr__(self, name, _frozen(value))
+        faults = [fault for check in _CHECKS for fault in check(self)]
+        if faults:
+            raise ConfigError("LoraConfig", faults)
+
+    def scale(self, path: str) -> float:
+        """The factor before BA for the module at `path`: alpha / rank, or alpha / sqrt(rank)."""
+        alpha, rank = self.alpha_of(path), self.rank_of(path)
+        return alpha / (math.sqrt(rank) if self.scale_rule == "rslora" else rank)
+
+    def rank_of(self, path: str) -> int:
+        """The rank for the module at `path`: the first pattern that matches, else `rank`."""
+        return _by_pattern(path, self.rank_pattern, self.rank)
+
+    def alpha_of(self, path: str) -> float:
+        """The alpha for the module at `path`: the first pattern that matches, else `alpha`."""
+        return _by_pattern(path, self.alpha_pattern, self.alpha)
+
+    def replace(self, **changes: Any) -> LoraConfig:
+        """The same config with some fields changed."""
+        return dataclasses.replace(self, **changes)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Plain JSON data with every field, lists for tuples."""
+        return {item.name: _plain(getattr(self, item.name)) for item in dataclasses.fields(self)}
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> LoraConfig:
+        """A config from plain data. Unknown fields are a ConfigError with the nearest names."""
+        known = {item.name for item in dataclasses.fields(cls)}
+        unknown = [
+            f"unknown field '{name}'{nearest(name, known)}" for name in values if name not in known
+        ]
+        kept = {name: value for name, value in values.items() if name in known}
+        try:
+            config = cls(**kept)
+        except ConfigError as error:
+            raise ConfigError("LoraConfig", [*unknown, *error.facts["faults"]]) from error
+        if unknown:
+            raise ConfigError("LoraConfig", unknown)
+        return config
+
+    def __hash__(self) -> int:
+        return hash(repr(self.to_mapping()))
+
+    def __reduce__(self) -> tuple[Callable[..., LoraConfig], tuple[dict[str, Any]]]:
+        return LoraConfig.from_mapping, (self.to_mapping(),)
+
+
+def matches(name: str, path: str) -> bool:
+    """True if `name` is the path, its last dotted parts, or a regular expression of all of it."""
+    if path == name or path.endswith(f".{name}"):
+        return True
+    try:
+        return re.fullmatch(name, path) is not None
+    except re.error:
+        return False
+
+
+def _by_pattern(path: str, patterns: Mapping[str, Any], default: Any) -> Any:
+    return next((value for key, value in patterns.items() if matches(key, path)), default)
+
+
+def _names(value: Any) -> Any:
+    if value is None:
+        return ()
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, set | frozenset):
+        return tuple(sorted(value))
+    return tuple(value) if isinstance(value, Sequence) else value
+
+
+def _frozen(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    inner = {
+        key: _frozen(item)
+        if isinstance(item, Mapping)
+        else tuple(item)
+        if isinstance(item, list)
+        else item
+        for key, item in value.items()
+    }
+    return MappingProxyType(inner)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return list(map(_plain, value)) if isinstance(value, tuple) else value
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _check_numbers(config: LoraConfig) -> list[str]:
+    faults = []
+    if not _whole(config.rank) or config.rank < 1:
+        faults.append(f"rank is {config.rank!r}; a whole number of at least 1 is wanted")
+    if not _number(config.alpha) or config.alpha <= 0:
+        faults.append(f"alpha is {config.alpha!r}; a number above 0 is wanted (0 adapts nothing)")
+    if not _number(config.dropout) or not 0 <= config.dropout < 1:
+        faults.append(f"dropout is {config.dropout!r}; a number from 0 up to, not with, 1")
+    if not _whole(config.seed) or not 0 <= config.seed < 2**63:
+        faults.append(f"seed is {config.seed!r}; a whole number from 0 to 2^63 - 1 is wanted")
+    return faults
+
+
+def _check_choices(config: LoraConfig) -> list[str]:
+    choices = {
+        "bias": BIASES,
+        "scale_rule": SCALE_RULES,
+        "init": INITS,
+        "weight_rule": WEIGHT_RULES,
+        "tied": TIED,
+        "dtype": DTYPES,
+    }
+    faults = []
+    for name, valid in choices.items():
+        value = getattr(config, name)
+        if value not in valid:
+            listed = ", ".join(f'"{choice}"' for choice in valid)
+            faults.append(f"{name} is {value!r}; one of {listed} is wanted")
+    return faults
+
+
+def _check_names(config: LoraConfig) -> list[str]:
+    faults = []
+    for name in ("target_modules", "exclude_modules"):
+        value = getattr(config, name)
+        if isinstance(value, str) and value != ALL_LINEAR:
+            faults.extend(_check_regex(name, value))
+    for name in ("target_modules", "exclude_modules", "modules_to_save", "target_parameters"):
+        value = getattr(config, name)
+        if isinstance(value, str) or value is None:
+            continue
+        if not isinstance(value, tuple) or not all(isinstance(n, str) and n for n in value):
+            faults.append(f"{name} is {value!r}; a list of names that are not empty is wanted")
+    if not config.target_modules and not config.target_parameters:
+        faults.append("target_modules and target_parameters are empty: nothing would be adapted")
+    return faults
+
+
+def _check_regex(field_name: str, value: str) -> list[str]:
+    try:
+        re.compile(value)
+    except re.error as error:
+        return [f"{field_name} {value!r} is not a regular expression ({error})"]
+    return []
+
+
+def _check_patterns(config: LoraConfig) -> list[str]:
+    faults = []
+    rules = {
+        "rank_pattern": (lambda v: _whole(v) and v >= 1, "whole numbers of at least 1"),
+        "alpha_pattern": (lambda v: _number(v) and v > 0, "numbers above 0"),
+        "fused": (lambda v: isinstance(v, tuple) and v and len(set(v)) == len(v), "lists of parts"),
+        "fused_sizes": (
+            lambda v: isinstance(v, Mapping) and v and all(_whole(n) and n > 0 for n in v.values()),
+            "part -> number of rows",
+        ),
+    }
+    for name, (valid, wanted) in rules.items():
+        value = getattr(config, name)
+        if not isinstance(value, Mapping):
+            faults.append(f"{name} is {value!r}; a mapping from names to {wanted} is wanted")
+            continue
+        for key, item in value.items():
+            if not isinstance(key, str) or not valid(item):
+                faults.append(f"{name}[{key!r}] is {_plain(item)!r}; {wanted} are wanted")
+            faults.extend(_check_regex(name, key) if isinstance(key, str) else [])
+    layers = config.layers
+    if layers is not None and (
+        not isinstance(layers, tuple)
+        or not layers
+        or not all(_whole(index) and index >= 0 for index in layers)
+    ):
+        faults.append(f"layers is {layers!r}; a list of whole numbers from 0 is wanted, or None")
+    return faults
+
+
+_CHECKS = (_check_numbers, _check_choices, _check_names, _check_patterns)
