@@ -101,6 +101,14 @@ class Stopped(Event):
     reason: str
 
 
+@dataclass(frozen=True)
+class Noted(Event):
+    """Something worth saying that is no error: an older checkpoint was used, ..."""
+
+    kind: ClassVar[str] = "note"
+    text: str
+
+
 def from_line(line: str) -> dict[str, Any]:
     """The plain mapping of one line of events.jsonl."""
     return json.loads(line)
