@@ -39,6 +39,10 @@ class VeriloraError(Exception):
         for name, value in facts.items():
             setattr(self, name, value)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Made again from message and facts, so that errors with another signature cross processes.
+        return _made_again, (type(self), self.args), self.__dict__
+
 
 class ConfigError(VeriloraError):
     """A configuration that cannot be. `faults` lists every fault found, one sentence each."""
@@ -115,17 +119,23 @@ def told_together(what: str, faults: Sequence[str]) -> str:
     """One message for many faults: a single line for one, a list for more."""
     if len(faults) == 1:
         return f"{what}: {faults[0]}"
-    return f"{what}: {len(faults)} faults\n" + "\n".join(f"  - {fault}" for fault in faults)
+    listed = [f"  - {fault}".replace("\n", "\n    ") for fault in faults]
+    return "\n".join([f"{what}: {len(faults)} faults", *listed])
 
 
 def nearest(name: str, candidates: Iterable[str], count: int = 3) -> str:
     """A clause with the closest valid names, "; did you mean 'query' or 'key'?", or "".
 
-    Closeness by difflib's ratio (stdlib), cutoff 0.5, at most `count` names.
+    Closeness by difflib's ratio (stdlib) without regard to case, cutoff 0.5, at most `count` names.
     """
-    close = difflib.get_close_matches(name, sorted(set(candidates)), n=count, cutoff=0.5)
+    folded = {candidate.casefold(): candidate for candidate in sorted(set(candidates))}
+    close = difflib.get_close_matches(name.casefold(), folded, n=count, cutoff=0.5)
     if not close:
         return ""
-    quoted = [f"'{candidate}'" for candidate in close]
+    quoted = [f"'{folded[match]}'" for match in close]
     listed = quoted[0] if len(quoted) == 1 else ", ".join(quoted[:-1]) + f" or {quoted[-1]}"
     return f"; did you mean {listed}?"
+
+
+def _made_again(kind: type[VeriloraError], args: tuple[Any, ...]) -> VeriloraError:
+    return kind.__new__(kind, *args)

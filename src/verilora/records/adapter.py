@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from verilora.errors import ConfigError, nearest
+from verilora.records.forms import LARGEST, form_of, plain
 
 SCALE_RULES = ("lora", "rslora")
 INITS = ("kaiming", "gaussian")
@@ -19,7 +19,6 @@ BIASES = ("none",)
 TIED = ("refuse", "shared", "untie")
 DTYPES = ("float32", "bfloat16", "float16")
 ALL_LINEAR = "all-linear"
-
 Names = tuple[str, ...]
 
 
@@ -44,9 +43,9 @@ class LoraConfig:
     modules_to_save: Names = ()
     """Names of modules trained whole and saved with the adapter (a task head)."""
     rank_pattern: Mapping[str, int] = field(default_factory=dict)
-    """Name or regular expression of a path -> its own rank."""
+    """Name or regular expression of a path -> its own rank; the longest that matches rules."""
     alpha_pattern: Mapping[str, float] = field(default_factory=dict)
-    """Name or regular expression of a path -> its own alpha."""
+    """Name or regular expression of a path -> its own alpha; the longest that matches rules."""
     layers: tuple[int, ...] | None = None
     """Indices of the layers to adapt (the first number in a path); None for all."""
     target_parameters: Names = ()
@@ -69,18 +68,8 @@ class LoraConfig:
     """Storage of A and B; they are cast to the activations, never the other way round."""
 
     def __post_init__(self) -> None:
-        for name in ("modules_to_save", "target_parameters"):
-            object.__setattr__(self, name, _names(getattr(self, name)))
-        for name in ("target_modules", "exclude_modules"):
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, str):
-                object.__setattr__(self, name, _names(value))
-        if self.layers is not None and not isinstance(self.layers, int):
-            object.__setattr__(self, "layers", tuple(self.layers))
-        for name in ("rank_pattern", "alpha_pattern", "fused", "fused_sizes"):
-            value = getattr(self, name)
-            if isinstance(value, Mapping):
-                object.__setattr__(self, name, _frozen(value))
+        for item in dataclasses.fields(self):
+            object.__setattr__(self, item.name, form_of(item.name, getattr(self, item.name)))
         faults = [fault for check in _CHECKS for fault in check(self)]
         if faults:
             raise ConfigError("LoraConfig", faults)
@@ -91,11 +80,11 @@ class LoraConfig:
         return alpha / (math.sqrt(rank) if self.scale_rule == "rslora" else rank)
 
     def rank_of(self, path: str) -> int:
-        """The rank for the module at `path`: the first pattern that matches, else `rank`."""
+        """The rank for the module at `path`: the longest pattern that matches, else `rank`."""
         return _by_pattern(path, self.rank_pattern, self.rank)
 
     def alpha_of(self, path: str) -> float:
-        """The alpha for the module at `path`: the first pattern that matches, else `alpha`."""
+        """The alpha for the module at `path`: the longest pattern that matches, else `alpha`."""
         return _by_pattern(path, self.alpha_pattern, self.alpha)
 
     def replace(self, **changes: Any) -> LoraConfig:
@@ -103,15 +92,26 @@ class LoraConfig:
         return dataclasses.replace(self, **changes)
 
     def to_mapping(self) -> dict[str, Any]:
-        """Plain JSON data with every field, lists for tuples."""
-        return {item.name: _plain(getattr(self, item.name)) for item in dataclasses.fields(self)}
+        """Plain JSON data with every field, lists for tuples.
+
+        `fused_sizes` gives [part, rows] pairs: their order is meant, and JSON objects have none.
+        """
+        data = {item.name: plain(getattr(self, item.name)) for item in dataclasses.fields(self)}
+        sizes = self.fused_sizes.items()
+        return {**data, "fused_sizes": {key: plain(tuple(part.items())) for key, part in sizes}}
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> LoraConfig:
         """A config from plain data. Unknown fields are a ConfigError with the nearest names."""
+        if not isinstance(values, Mapping):
+            raise ConfigError(
+                "LoraConfig", [f"found {values!r}; a mapping of its fields is wanted"]
+            )
         known = {item.name for item in dataclasses.fields(cls)}
         unknown = [
-            f"unknown field '{name}'{nearest(name, known)}" for name in values if name not in known
+            f"unknown field '{name}'{nearest(str(name), known)}"
+            for name in values
+            if name not in known
         ]
         kept = {name: value for name, value in values.items() if name in known}
         try:
@@ -122,8 +122,13 @@ class LoraConfig:
             raise ConfigError("LoraConfig", unknown)
         return config
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LoraConfig):
+            return NotImplemented
+        return self.to_mapping() == other.to_mapping()
+
     def __hash__(self) -> int:
-        return hash(repr(self.to_mapping()))
+        return hash((self.rank, self.alpha, self.seed, self.target_modules))
 
     def __reduce__(self) -> tuple[Callable[..., LoraConfig], tuple[dict[str, Any]]]:
         return LoraConfig.from_mapping, (self.to_mapping(),)
@@ -143,40 +148,13 @@ def _by_pattern(path: str, patterns: Mapping[str, Any], default: Any) -> Any:
     return next((value for key, value in patterns.items() if matches(key, path)), default)
 
 
-def _names(value: Any) -> Any:
-    if value is None:
-        return ()
-    if isinstance(value, str):
-        return (value,)
-    if isinstance(value, set | frozenset):
-        return tuple(sorted(value))
-    return tuple(value) if isinstance(value, Sequence) else value
-
-
-def _frozen(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    inner = {
-        key: _frozen(item)
-        if isinstance(item, Mapping)
-        else tuple(item)
-        if isinstance(item, list)
-        else item
-        for key, item in value.items()
-    }
-    return MappingProxyType(inner)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return list(map(_plain, value)) if isinstance(value, tuple) else value
-
-
 def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
 def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    plain_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return plain_number and abs(value) <= LARGEST
 
 
 def _check_numbers(config: LoraConfig) -> list[str]:
@@ -187,8 +165,8 @@ def _check_numbers(config: LoraConfig) -> list[str]:
         faults.append(f"alpha is {config.alpha!r}; a number above 0 is wanted (0 adapts nothing)")
     if not _number(config.dropout) or not 0 <= config.dropout < 1:
         faults.append(f"dropout is {config.dropout!r}; a number from 0 up to, not with, 1")
-    if not _whole(config.seed) or not 0 <= config.seed < 2**63:
-        faults.append(f"seed is {config.seed!r}; a whole number from 0 to 2^63 - 1 is wanted")
+    if not _whole(config.seed) or config.seed < 0:
+        faults.append(f"seed is {config.seed!r}; a whole number from 0 to 2^53 - 1 is wanted")
     return faults
 
 
@@ -222,6 +200,8 @@ def _check_names(config: LoraConfig) -> list[str]:
             continue
         if not isinstance(value, tuple) or not all(isinstance(n, str) and n for n in value):
             faults.append(f"{name} is {value!r}; a list of names that are not empty is wanted")
+        elif ALL_LINEAR in value:
+            faults.append(f'{name} lists "{ALL_LINEAR}"; it stands alone, not in a list')
     if not config.target_modules and not config.target_parameters:
         faults.append("target_modules and target_parameters are empty: nothing would be adapted")
     return faults
@@ -235,15 +215,26 @@ def _check_regex(field_name: str, value: str) -> list[str]:
     return []
 
 
+def _parts(value: Any) -> bool:
+    named = isinstance(value, tuple) and all(isinstance(part, str) and part for part in value)
+    return named and bool(value) and len(set(value)) == len(value)
+
+
+def _check_key(field_name: str, key: Any) -> list[str]:
+    if not isinstance(key, str) or not key:
+        return [f"{field_name} has the key {key!r}; a name is wanted"]
+    return _check_regex(field_name, key)
+
+
 def _check_patterns(config: LoraConfig) -> list[str]:
     faults = []
     rules = {
         "rank_pattern": (lambda v: _whole(v) and v >= 1, "whole numbers of at least 1"),
         "alpha_pattern": (lambda v: _number(v) and v > 0, "numbers above 0"),
-        "fused": (lambda v: isinstance(v, tuple) and v and len(set(v)) == len(v), "lists of parts"),
+        "fused": (_parts, "lists of different parts"),
         "fused_sizes": (
             lambda v: isinstance(v, Mapping) and v and all(_whole(n) and n > 0 for n in v.values()),
-            "part -> number of rows",
+            "numbers of rows by part, in order,",
         ),
     }
     for name, (valid, wanted) in rules.items():
@@ -252,17 +243,19 @@ def _check_patterns(config: LoraConfig) -> list[str]:
             faults.append(f"{name} is {value!r}; a mapping from names to {wanted} is wanted")
             continue
         for key, item in value.items():
-            if not isinstance(key, str) or not valid(item):
-                faults.append(f"{name}[{key!r}] is {_plain(item)!r}; {wanted} are wanted")
-            faults.extend(_check_regex(name, key) if isinstance(key, str) else [])
-    layers = config.layers
-    if layers is not None and (
-        not isinstance(layers, tuple)
-        or not layers
-        or not all(_whole(index) and index >= 0 for index in layers)
-    ):
-        faults.append(f"layers is {layers!r}; a list of whole numbers from 0 is wanted, or None")
+            faults.extend(_check_key(name, key))
+            if not valid(item):
+                faults.append(f"{name}[{key!r}] is {plain(item)!r}; {wanted} are wanted")
     return faults
 
 
-_CHECKS = (_check_numbers, _check_choices, _check_names, _check_patterns)
+def _check_layers(config: LoraConfig) -> list[str]:
+    layers = config.layers
+    if layers is None:
+        return []
+    if isinstance(layers, tuple) and layers and all(_whole(i) and i >= 0 for i in layers):
+        return []
+    return [f"layers is {layers!r}; a list of whole numbers from 0 is wanted, or None"]
+
+
+_CHECKS = (_check_numbers, _check_choices, _check_names, _check_patterns, _check_layers)

@@ -6,14 +6,23 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 
+from verilora.errors import ConfigError
 from verilora.records.adapter import LoraConfig
+from verilora.records.forms import LARGEST
 from verilora.records.record import Record
 
 FORMAT = "verilora.recipe/1"
+PART = "[A-Za-z0-9][A-Za-z0-9._-]*"
+"""One part of a recipe's name; never "..", since directories are named after recipes."""
 
 
 def _adapter(value: Any) -> LoraConfig:
-    return value if isinstance(value, LoraConfig) else LoraConfig.from_mapping(value)
+    try:
+        return value if isinstance(value, LoraConfig) else LoraConfig.from_mapping(value)
+    except ConfigError as error:
+        # A ValueError joins the faults of the other sections; the ConfigError, with its own list
+        # of faults, is that error's only argument.
+        raise ValueError(error) from error
 
 
 Adapter = Annotated[
@@ -21,6 +30,7 @@ Adapter = Annotated[
     PlainValidator(_adapter),
     PlainSerializer(lambda config: config.to_mapping(), return_type=dict),
 ]
+Beta = Annotated[float, Field(ge=0, lt=1)]
 
 
 class ModelSection(Record):
@@ -82,7 +92,7 @@ class TrainingSection(Record):
     warmup_ratio: float = Field(default=0.06, ge=0, lt=1)
     """Share of all steps over which the learning rate rises from 0."""
     weight_decay: float = Field(default=0.0, ge=0)
-    adam_betas: tuple[float, float] = (0.9, 0.999)
+    adam_betas: tuple[Beta, Beta] = (0.9, 0.999)
     adam_epsilon: float = Field(default=1e-8, gt=0)
     max_gradient_norm: float | None = Field(default=1.0, gt=0)
     """Gradients are scaled down to this L2 norm; None for no clipping."""
@@ -98,7 +108,7 @@ class TrainingSection(Record):
     early_stopping: int | None = Field(default=None, ge=1)
     """Evaluations without a better main metric after which the run ends."""
     checkpoint_every: Literal["epoch"] | Annotated[int, Field(ge=1)] | None = "epoch"
-    seed: int = Field(default=0, ge=0, lt=2**63)
+    seed: int = Field(default=0, ge=0, le=LARGEST)
     threads: int | None = Field(default=None, ge=1)
     """CPU threads for torch; None leaves the machine's default."""
 
@@ -113,7 +123,7 @@ class Recipe(Record):
     """One run, but for the machine. Its digest is its identity."""
 
     format: Literal["verilora.recipe/1"] = FORMAT
-    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._/-]*$")
+    name: str = Field(pattern=rf"^{PART}(/{PART})*$")
     title: str = ""
     model: ModelSection
     task: TaskSection
