@@ -1,0 +1,125 @@
+"""Attachment: what `attach` did to a model, so that it can be saved, merged and undone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from verilora.errors import StateError
+from verilora.lora.update import UpdateSet
+from verilora.records.adapter import LoraConfig
+
+_PLACE = "_lora_attachment"
+
+
+@dataclass(frozen=True)
+class AdaptedLayer:
+    """One adapted module: where, what it is, why, and who shares its weight."""
+
+    path: str
+    kind: str
+    """Class of the module before it was adapted."""
+    rule: str
+    """The entry of the config that matched."""
+    partners: tuple[str, ...] = ()
+    """Paths of the modules that carry the same update on a shared (tied) weight."""
+
+
+@dataclass
+class Attachment:
+    """Kept on the model from attach to detach; moves with it through deepcopy and pickle."""
+
+    config: LoraConfig
+    layers: dict[str, AdaptedLayer]
+    whole: tuple[str, ...]
+    """Paths of the modules trained whole."""
+    originals: dict[str, Tensor] = field(default_factory=dict)
+    """State name -> bits before training, of modules trained whole and of running statistics."""
+    untied: dict[str, nn.Parameter] = field(default_factory=dict)
+    """Parameter name -> the shared parameter that it had before its tie was cut."""
+    tie_flag: bool | None = None
+    """`model.config.tie_word_embeddings` before a tie was cut."""
+    required_grad: dict[str, bool] = field(default_factory=dict)
+
+
+def attachment_of(model: nn.Module) -> Attachment:
+    """The model's attachment. Raises StateError if nothing is attached."""
+    attachment = vars(model).get(_PLACE)
+    if attachment is None:
+        inner = next((p for p, m in model.named_modules() if _PLACE in vars(m)), None)
+        hint = (
+            f"; it is attached to its part '{inner}'" if inner else "; call attach(model, config)"
+        )
+        raise StateError(f"{type(model).__name__} has no adapter attached{hint}")
+    return attachment
+
+
+def keep_attachment(model: nn.Module, attachment: Attachment | None) -> None:
+    """Puts the attachment on the model; None takes it off."""
+    if attachment is None:
+        vars(model).pop(_PLACE, None)
+    else:
+        vars(model)[_PLACE] = attachment
+
+
+def updates_of(model: nn.Module, path: str) -> UpdateSet:
+    """The updates of the adapted module at `path`."""
+    return model.get_submodule(path).lora  # type: ignore[return-value]
+
+
+def each_update_set(model: nn.Module) -> Iterator[tuple[str, UpdateSet]]:
+    """(path, updates) of every adapted layer, in the model's order; a shared set once."""
+    for path in attachment_of(model).layers:
+        yield path, updates_of(model, path)
+
+
+def is_merged(model: nn.Module) -> bool:
+    """True if the adapters lie in the base weights."""
+    return any(updates.merged for _, updates in each_update_set(model))
+
+
+def base_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """(name, tensor) of the base as it was before attach, in the order of its state dict.
+
+    Without the modules trained whole, whose base values belong to no checkpoint (a new head).
+    Merged or not: merged weights are given by the bits kept from before.
+    """
+    attachment = attachment_of(model)
+    kept = kept_bits(model)
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        if is_adapter_name(model, name) or _within(name, attachment.whole):
+            continue
+        yield name, kept.get(id(tensor), attachment.originals.get(name, tensor)).detach()
+
+
+def kept_bits(model: nn.Module) -> dict[int, Tensor]:
+    """id of each merged parameter (also of tied partners) -> its bits from before the merge."""
+    kept = {}
+    for path, updates in each_update_set(model):
+        for module_path in (path, *attachment_of(model).layers[path].partners):
+            module = model.get_submodule(module_path)
+            for parameter, tensor in updates.kept.items():
+                kept[id(module._parameters[parameter])] = tensor
+    return kept
+
+
+def is_adapter_name(model: nn.Module, name: str) -> bool:
+    """True if the state name belongs to an update, judged by the module that holds it."""
+    parts = name.split(".")
+    return any(
+        part == "lora" and isinstance(model.get_submodule(".".join(parts[: i + 1])), UpdateSet)
+        for i, part in enumerate(parts)
+    )
+
+
+def _within(name: str, paths: tuple[str, ...]) -> bool:
+    return any(name.startswith(f"{path}.") for path in paths)
+
+
+def copy_of(tensor: Tensor) -> Tensor:
+    """The same bits in memory of their own."""
+    with torch.no_grad():
+        return tensor.detach().clone()

@@ -1,0 +1,163 @@
+"""explain: what is adapted, by which rule, how strongly, and in which state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from verilora.lora.attachment import attachment_of, each_update_set, kept_bits
+from verilora.lora.update import LowRankUpdate, UpdateSet
+
+
+@dataclass(frozen=True)
+class LayerExplanation:
+    """One update of one parameter."""
+
+    path: str
+    """Of the module."""
+    name: str
+    """Of the update in it: "weight", a fused part, or a parameter."""
+    kind: str
+    """Class of the module before it was adapted."""
+    way: str
+    """How it computes: "output" (adds to it) or "weight" (reads base + update)."""
+    rule: str
+    """The entry of the config that matched."""
+    rank: int
+    alpha: float
+    scale: float
+    dtype: str
+    parameters: int
+    """Trainable scalars."""
+    tied: tuple[str, ...]
+    """Modules that carry the same update on the same weight."""
+    merged: bool
+    trained: bool
+    """The update is not zero."""
+    relative_norm: float
+    """‖ΔW‖ / ‖W‖, Frobenius; of the update's own rows for a fused part."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A record for each update; prints as a table."""
+
+    layers: tuple[LayerExplanation, ...]
+    whole: tuple[str, ...]
+    """Modules trained whole."""
+    adapter_parameters: int
+    whole_parameters: int
+    total_parameters: int
+    """Of the base, the modules trained whole among them; without the updates."""
+
+    def __iter__(self) -> Iterator[LayerExplanation]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __getitem__(self, index: int) -> LayerExplanation:
+        return self.layers[index]
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        return {**asdict(self), "layers": [asdict(layer) for layer in self.layers]}
+
+    def __str__(self) -> str:
+        rows = [("layer", "kind", "rule", "rank", "scale", "‖ΔW‖/‖W‖", "state")]
+        rows += [_row(layer) for layer in self.layers]
+        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+        lines = [
+            "  ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows
+        ]
+        trainable = self.adapter_parameters + self.whole_parameters
+        lines.append(
+            f"{self.adapter_parameters:,} adapter parameters, {self.whole_parameters:,} in modules "
+            f"trained whole ({', '.join(self.whole) or 'none'}); together "
+            f"{trainable / self.total_parameters:.2%} of the base's {self.total_parameters:,}"
+        )
+        return "\n".join(lines)
+
+
+def explain(model: nn.Module) -> Explanation:
+    """One record for each update of the model, merged or not; changes nothing.
+
+    Costs a dense update for each adapted weight, one at a time.
+    Raises StateError if nothing is attached.
+    """
+    attachment = attachment_of(model)
+    layers = [
+        _explain_update(model, path, updates, name)
+        for path, updates in each_update_set(model)
+        for name in updates
+    ]
+    own = {id(p) for _, updates in each_update_set(model) for p in updates.parameters()}
+    whole = {p: None for path in attachment.whole for p in model.get_submodule(path).parameters()}
+    total = sum(p.numel() for p in model.parameters() if id(p) not in own)
+    return Explanation(
+        layers=tuple(layers),
+        whole=attachment.whole,
+        adapter_parameters=sum(layer.parameters for layer in layers),
+        whole_parameters=sum(p.numel() for p in whole),
+        total_parameters=total,
+    )
+
+
+@torch.no_grad()
+def _explain_update(model: nn.Module, path: str, updates: UpdateSet, name: str) -> LayerExplanation:
+    layer, module = attachment_of(model).layers[path], model.get_submodule(path)
+    update = updates[name]
+    assert isinstance(update, LowRankUpdate)
+    norm, base = _norms(model, module, update)
+    return LayerExplanation(
+        path=path,
+        name=name,
+        kind=layer.kind,
+        way="weight" if getattr(module, "read_parameters", ()) else "output",
+        rule=layer.rule,
+        rank=update.rank,
+        alpha=update.alpha,
+        scale=update.scale,
+        dtype=str(update.A.dtype).removeprefix("torch."),
+        parameters=update.A.numel() + update.B.numel(),
+        tied=layer.partners,
+        merged=updates.merged,
+        trained=norm > 0,
+        relative_norm=norm / base if base else 0.0,
+    )
+
+
+def _norms(model: nn.Module, module: nn.Module, update: LowRankUpdate) -> tuple[float, float]:
+    parameter = module._parameters[update.layout.parameter]
+    assert parameter is not None
+    if parameter.device.type == "meta":
+        return 0.0, 0.0
+    weight = kept_bits(model).get(id(parameter), parameter).float()
+    layout = update.layout
+    if layout.rows:
+        matrix = weight.t() if layout.transposed else weight
+        weight = matrix[layout.rows[0] : layout.rows[1]]
+    norm = torch.linalg.vector_norm
+    return norm(update.dense()).item(), norm(weight).item()
+
+
+def _row(layer: LayerExplanation) -> tuple[str, ...]:
+    states = [
+        "trained" if layer.trained else "zero",
+        *(["merged"] if layer.merged else []),
+        *([f"tied to {', '.join(layer.tied)}"] if layer.tied else []),
+    ]
+    path = layer.path if layer.name == "weight" else f"{layer.path} [{layer.name}]"
+    return (
+        path,
+        layer.kind,
+        layer.rule,
+        str(layer.rank),
+        f"{layer.scale:g}",
+        f"{layer.relative_norm:.3e}",
+        ", ".join(states),
+    )
