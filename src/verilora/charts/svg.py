@@ -1,0 +1,109 @@
+"""Panels as the geometry of a small inline SVG; colours and letters are the page's own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.ticker import MaxNLocator
+
+from verilora.charts.panels import Panel, Points, Series
+
+WIDTH, HEIGHT = 340, 220
+LEFT, RIGHT, TOP, BOTTOM = 38, 332, 10, 180
+"""The drawing area, in units of about one pixel on a phone and on a desktop."""
+MOST_POINTS = 280
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A place with its text."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A path in SVG's letters, and the dots on it if each point counts."""
+
+    kind: str
+    path: str
+    dots: Points
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """All that a template needs to draw one panel; `told` says it in words."""
+
+    panel: Panel
+    x_ticks: tuple[Mark, ...]
+    y_ticks: tuple[Mark, ...]
+    lines: tuple[Line, ...]
+    level: Mark | None
+    chosen: tuple[float, float, str] | None
+    told: str
+
+
+def lay_out(panel: Panel) -> Drawing:
+    """Places a panel with at least one point; at most MOST_POINTS a line, extremes kept."""
+    x_low, x_high = _limits([0.0, *(x for series in panel.series for x, _ in series.points)], 0.0)
+    heights = [y for series in panel.series for _, y in series.points]
+    y_low, y_high = _limits([*heights, *([panel.level[0]] if panel.level else [])], 0.1)
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        across = LEFT + (x - x_low) / (x_high - x_low) * (RIGHT - LEFT)
+        down = BOTTOM - (y - y_low) / (y_high - y_low) * (BOTTOM - TOP)
+        return round(across, 1), round(down, 1)
+
+    x_ticks = _ticks(x_low, x_high, 6, whole=True)
+    return Drawing(
+        panel=panel,
+        x_ticks=tuple(Mark(place(value, 0)[0], text) for value, text in x_ticks),
+        y_ticks=tuple(Mark(place(0, value)[1], text) for value, text in _ticks(y_low, y_high, 5)),
+        lines=tuple(_line(series, place) for series in panel.series),
+        level=Mark(place(0, panel.level[0])[1], panel.level[1]) if panel.level else None,
+        chosen=(*place(*panel.chosen[:2]), panel.chosen[2]) if panel.chosen else None,
+        told="; ".join(_told(series) for series in panel.series) + ".",
+    )
+
+
+def thin(points: Points, most: int = MOST_POINTS) -> Points:
+    """At most `most` points (and one): of each stretch the lowest and the highest, in order."""
+    if len(points) <= most:
+        return points
+    kept: list[tuple[float, float]] = []
+    size = math.ceil(len(points) / (most // 2))
+    for start in range(0, len(points), size):
+        stretch = points[start : start + size]
+        ends = {min(stretch, key=lambda p: p[1]), max(stretch, key=lambda p: p[1])}
+        kept.extend(sorted(ends))
+    return (*kept[:-1], points[-1])
+
+
+def _line(series: Series, place) -> Line:
+    placed = tuple(place(x, y) for x, y in thin(series.points))
+    path = "M" + "L".join(f"{x:g} {y:g}" for x, y in placed)
+    return Line(series.kind, path, placed if series.marked else ())
+
+
+def _limits(values: Sequence[float], margin: float) -> tuple[float, float]:
+    low, high = min(values), max(values)
+    if low == high:
+        low, high = low - 1, high + 1
+    room = (high - low) * margin
+    return low - room, high + room
+
+
+def _ticks(low: float, high: float, most: int, *, whole: bool = False) -> list[tuple[float, str]]:
+    values = MaxNLocator(nbins=most, steps=(1, 2, 5, 10), integer=whole).tick_values(low, high)
+    inside = [float(value) for value in values if low <= value <= high]
+    step = values[1] - values[0]
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+    return [(value, f"{value:,.{decimals}f}".replace("-", "−")) for value in inside]
+
+
+def _told(series: Series) -> str:
+    (first_x, first), (last_x, last) = series.points[0], series.points[-1]
+    return f"{series.label}: {first:.3g} at step {first_x:,.0f}, {last:.3g} at step {last_x:,.0f}"

