@@ -2,7 +2,8 @@
 
 VeriloraError
 ├── ConfigError              a LoraConfig or its fields cannot be; all faults are told at once
-│   └── TargetError          a name, pattern or layer that matches nothing (nearest names given)
+│   ├── TargetError          a name, pattern or layer that matches nothing (nearest names given)
+│   └── RecipeError          a recipe with unknown or impossible fields
 ├── LayerError               a layer cannot be adapted as it stands
 │   └── TiedWeightError      a targeted weight is also another module's weight
 ├── StateError               the model is merged, not attached, or attached already
@@ -10,7 +11,6 @@ VeriloraError
 ├── ShapeError               tensors that do not fit each other
 ├── AdapterFileError         an adapter directory that is incomplete, hostile or edited
 │   └── BaseMismatch         the adapter was made on another base
-├── RecipeError              a recipe with unknown or impossible fields
 ├── DataError                a data file with a fault (file and line)
 ├── ModelError               the base cannot be found or loaded
 ├── OutputError              a directory that may not or cannot be written
