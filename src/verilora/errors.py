@@ -123,7 +123,7 @@ def told_together(what: str, faults: Sequence[str]) -> str:
     return "\n".join([f"{what}: {len(faults)} faults", *listed])
 
 
-def nearest(name: str, candidates: Iterable[str], count: int = 3) -> str:
+def nearest(name: str, candidates: Iterable[str], *, count: int = 3) -> str:
     """A clause with the closest valid names, "; did you mean 'query' or 'key'?", or "".
 
     Closeness by difflib's ratio (stdlib) without regard to case, cutoff 0.5, at most `count` names.

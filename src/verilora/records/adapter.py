@@ -81,11 +81,11 @@ class LoraConfig:
 
     def rank_of(self, path: str) -> int:
         """The rank for the module at `path`: the longest pattern that matches, else `rank`."""
-        return _by_pattern(path, self.rank_pattern, self.rank)
+        return _by_pattern(path, self.rank_pattern, default=self.rank)
 
     def alpha_of(self, path: str) -> float:
         """The alpha for the module at `path`: the longest pattern that matches, else `alpha`."""
-        return _by_pattern(path, self.alpha_pattern, self.alpha)
+        return _by_pattern(path, self.alpha_pattern, default=self.alpha)
 
     def replace(self, **changes: Any) -> LoraConfig:
         """The same config with some fields changed."""
@@ -144,7 +144,7 @@ def matches(name: str, path: str) -> bool:
         return False
 
 
-def _by_pattern(path: str, patterns: Mapping[str, Any], default: Any) -> Any:
+def _by_pattern(path: str, patterns: Mapping[str, Any], *, default: Any) -> Any:
     return next((value for key, value in patterns.items() if matches(key, path)), default)
 
 
