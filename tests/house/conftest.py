@@ -20,6 +20,9 @@ class Source:
     path: str
     text: str
 
+    def __repr__(self) -> str:
+        return self.path
+
     @cached_property
     def tree(self) -> ast.Module:
         return ast.parse(self.text, self.path)
@@ -56,6 +59,17 @@ def root() -> Path:
 def make_source() -> Callable[[str, str], Source]:
     """For tests of the rules themselves: a file that is not on disk."""
     return lambda path, text: Source(path, text)
+
+
+@pytest.fixture(scope="session")
+def refuse() -> Callable[[list[str], str], None]:
+    """Fails with the rule and all that breaks it, one line each, and nothing else."""
+
+    def refuse(found: list[str], rule: str) -> None:
+        if found:
+            pytest.fail("\n".join([rule, *found]), pytrace=False)
+
+    return refuse
 
 
 @pytest.fixture(scope="session")

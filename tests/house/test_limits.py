@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 Source = Any
+Refuse = Callable[[list[str], str], None]
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.Match)
@@ -105,37 +106,33 @@ def excused(source: Source, line: int) -> bool:
     return bool(EXCUSE.search(source.lines[line - 1]))
 
 
-def _fail(found: list[str], rule: str) -> None:
-    assert not found, "\n".join([f"{rule} (or say why in `# limit: reason`)", *found])
-
-
-def test_files(every: list[Source]) -> None:
+def test_files(every: list[Source], refuse: Refuse) -> None:
     found = [
         f"{source.path}:{FILE + 1}: {len(source.lines)} lines: split it by what its parts are for"
         for source in every
         if len(source.lines) > FILE and not EXCUSE.search("\n".join(source.lines[:10]))
     ]
-    _fail(found, f"a file has at most {FILE} lines")
+    refuse(found, f"a file has at most {FILE} lines")
 
 
-def test_lines(every: list[Source]) -> None:
+def test_lines(every: list[Source], refuse: Refuse) -> None:
     found = [
         f"{source.path}:{number}: {len(line)} characters"
         for source in every
         for number, line in enumerate(source.lines, 1)
         if len(line) > LINE and not EXCUSE.search(line)
     ]
-    _fail(found, f"a line has at most {LINE} characters")
+    refuse(found, f"a line has at most {LINE} characters")
 
 
-def test_functions(every: list[Source]) -> None:
+def test_functions(every: list[Source], refuse: Refuse) -> None:
     found = [
         f"{source.path}:{line}: {what}"
         for source in every
         for line, what in too_much(source)
         if not excused(source, line)
     ]
-    _fail(found, "a function is short, flat, and called with names")
+    refuse(found, "a function is short, flat, and called with names")
 
 
 def test_nine_of_ten_functions_are_short(src: list[Source]) -> None:
@@ -148,16 +145,16 @@ def test_nine_of_ten_functions_are_short(src: list[Source]) -> None:
     assert share >= SHARE, f"{share:.1%} have at most {SHORT} lines, {SHARE:.0%} wanted:\n{listed}"
 
 
-def test_names_of_files_say_what_they_hold(every: list[Source]) -> None:
+def test_names_of_files_say_what_they_hold(every: list[Source], refuse: Refuse) -> None:
     found = [
         f"{source.path}:1: name it by the noun or verb that it holds"
         for source in every
         if any(map(FORBIDDEN.search, source.path.removesuffix(".py").split("/")))
     ]
-    _fail(found, "no file is called utils, helpers, common, misc, base, manager, handler, process")
+    refuse(found, "no file is called utils, helpers, common, misc, base, manager, handler, process")
 
 
-def test_names_of_functions_and_classes(src: list[Source]) -> None:
+def test_names_of_functions_and_classes(src: list[Source], refuse: Refuse) -> None:
     found = [
         f"{source.path}:{node.lineno}: {node.name}: say what it does or is"
         for source in src
@@ -165,7 +162,7 @@ def test_names_of_functions_and_classes(src: list[Source]) -> None:
         if isinstance(node, (*FUNCTION, ast.ClassDef))
         and re.search(r"^_?(do|process|handle)_|(Manager|Handler|Helper|Utils?)$", node.name)
     ]
-    _fail(found, "no do_…, process_…, …Manager, …Handler, …Helper")
+    refuse(found, "no do_…, process_…, …Manager, …Handler, …Helper")
 
 
 def test_an_excuse_is_needed_and_rare(every: list[Source]) -> None:
