@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,3 +86,52 @@ def tests() -> list[Source]:
 @pytest.fixture(scope="session")
 def every(src: list[Source], tests: list[Source]) -> list[Source]:
     return [*src, *tests, *read(["examples", "benchmarks"])]
+
+
+@pytest.fixture
+def tiny_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names of the hub give tiny random models and a tokenizer of words; directories as ever."""
+    import transformers
+
+    for name in ("AutoModel", "AutoModelForSequenceClassification", "AutoModelForCausalLM"):
+        _stand_in(monkeypatch, getattr(transformers, name), _tiny_model)
+    _stand_in(monkeypatch, transformers.AutoTokenizer, _tiny_tokenizer)
+
+
+def _stand_in(monkeypatch: pytest.MonkeyPatch, auto: Any, make: Callable[..., Any]) -> None:
+    real = auto.from_pretrained
+
+    def from_pretrained(name: Any, *arguments: Any, **options: Any) -> Any:
+        if Path(name).is_dir():
+            return real(name, *arguments, **options)
+        return make(auto, **options)
+
+    monkeypatch.setattr(auto, "from_pretrained", from_pretrained)
+
+
+def _tiny_model(auto: Any, *, num_labels: int = 2, **_: Any) -> Any:
+    import torch
+    import transformers
+
+    sizes = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+    causal = "CausalLM" in auto.__name__
+    kind = transformers.LlamaConfig if causal else transformers.RobertaConfig
+    config = kind(vocab_size=64, intermediate_size=64, num_labels=num_labels, **sizes)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return auto.from_config(config).eval()
+
+
+def _tiny_tokenizer(_: Any, **__: Any) -> Any:
+    import tokenizers
+    import transformers
+
+    words = {
+        word: number for number, word in enumerate(["<pad>", "<unk>", "<s>", "</s>", "a", "b"])
+    }
+    model = tokenizers.models.WordLevel(words, unk_token="<unk>")
+    backend = tokenizers.Tokenizer(model)
+    backend.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=backend, pad_token="<pad>", unk_token="<unk>", eos_token="</s>"
+    )

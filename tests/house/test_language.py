@@ -165,3 +165,32 @@ def test_one_word_for_a_concept(root: Path, refuse: Refuse) -> None:
         if match
     ]
     refuse(found, "one word for a concept everywhere:")
+
+
+def test_the_rules_find_what_they_forbid(make_source: Callable[[str, str], Source]) -> None:
+    def found(rule: Callable[[Source], Iterator[tuple[int, str]]], text: str) -> list[str]:
+        return _found([make_source("src/verilora/train/a.py", text)], rule)
+
+    for text in (
+        "import pickle",
+        "from pickle import load",
+        "torch.load(path)",
+        "torch.load(path, weights_only=False)",
+        "eval(text)",
+        "exec(text)",
+        "AutoModel.from_pretrained(name, trust_remote_code=True)",
+        "numpy.load(path, allow_pickle=True)",
+        "subprocess.run(line, shell=True)",
+    ):
+        assert len(found(dangers, text)) == 1, text
+    for text in ("model.eval()", "re.compile(x)", "torch.load(path, weights_only=True)"):
+        assert found(dangers, text) == []
+    assert found(dangers, "import pickle  # allowed: only its protocol number is read") == []
+    assert len(found(untold, "class A:\n  def f(self): pass\n  def _g(self): pass")) == 3
+    assert found(untold, '"""A."""\ndef forward(x): pass\ndef _f(): pass') == []
+    assert "rank" in found(short_names, "def f(r, *, alpha): pass")[0]
+    assert "learning_rate" in found(short_names, "class A:\n  lr: float = 0.1")[0]
+    place = "/" + "root"
+    assert MACHINE.search(f"cd {place}/x") and MACHINE.search(f"'{place}'")
+    assert not MACHINE.search(f"path{place}/x") and not MACHINE.search(f"{place}s")
+    assert REGISTRY.search("https://" + "pypi" + ".org/simple")
