@@ -87,6 +87,17 @@ def _run(steps: int, events: list[Event]) -> dict[str, Any]:
             "evaluations": len(curve),
         },
         "curve": curve,
+        **_counted(),
+        "environment": {
+            "python": "3.11.7",
+            "torch": "2.13.0+cpu",
+            "machine": "x86_64, 2 CPU cores",
+        },
+    }
+
+
+def _counted() -> dict[str, Any]:
+    return {
         "parameters": {
             "total": 22_787_714,
             "trainable": 74_498,
@@ -109,11 +120,6 @@ def _run(steps: int, events: list[Event]) -> dict[str, Any]:
             "train_examples": 4400,
         },
         "memory": {"peak_bytes": 612_000_000, "planned_bytes": 580_000_000},
-        "environment": {
-            "python": "3.11.7",
-            "torch": "2.13.0+cpu",
-            "machine": "x86_64, 2 CPU cores",
-        },
     }
 
 

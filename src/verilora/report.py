@@ -20,7 +20,7 @@ from verilora.charts.panels import panels, read_events, read_run
 from verilora.charts.words import CORRELATIONS, metric_name, metric_told, seconds_told, share_told
 from verilora.errors import DataError, VeriloraError
 from verilora.records.recipe import Recipe
-from verilora.records.run import Metric, Run
+from verilora.records.run import Run
 
 METHODS = {
     "lora": "LoRA of rank {rank} on {targets}, with {head},",
@@ -146,10 +146,11 @@ def _figures(run: Run) -> list[Figure]:
 
 def _results(run: Run) -> list[Row]:
     names = sorted(run.metrics, key=lambda name: (name != run.main_metric, name == "loss"))
-    return [_row(name, run.metrics[name], run) for name in names]
+    return [_row(name, run) for name in names]
 
 
-def _row(name: str, metric: Metric, run: Run) -> Row:
+def _row(name: str, run: Run) -> Row:
+    metric = run.metrics[name]
     digits = 4 if metric.unit == "loss" else 2
     majority = run.data.majority.get(name)
     difference = f"{metric.value - majority.value:+.{digits}f}" if majority else ""

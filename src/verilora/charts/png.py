@@ -102,7 +102,7 @@ def _draw_panel(ax: Axes, panel: Panel) -> None:
     if panel.level is not None:
         value, text = panel.level
         ax.axhline(value, color=FAINT, linewidth=1.1, linestyle=(0, (4, 3)))
-        _note(ax, (0.995, value), text, transform=ax.get_yaxis_transform(), ha="right")
+        _note(ax, (0.995, value), text=text, transform=ax.get_yaxis_transform(), ha="right")
     if panel.chosen is not None:
         x, y, text = panel.chosen
         ax.plot([x], [y], marker="o", markersize=11, markerfacecolor="none", color=INK)
@@ -129,5 +129,5 @@ def _draw_series(ax: Axes, series: Series) -> None:
     )
 
 
-def _note(ax: Axes, place: tuple[float, float], text: str, **options: Any) -> None:
+def _note(ax: Axes, place: tuple[float, float], *, text: str, **options: Any) -> None:
     ax.text(*place, text, color=FAINT, va="bottom", path_effects=HALO, **options)

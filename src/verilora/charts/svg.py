@@ -57,11 +57,11 @@ def lay_out(panel: Panel) -> Drawing:
         down = BOTTOM - (y - y_low) / (y_high - y_low) * (BOTTOM - TOP)
         return round(across, 1), round(down, 1)
 
-    x_ticks = _ticks(x_low, x_high, 6, whole=True)
+    x_ticks = _ticks(x_low, x_high, whole=True)
     return Drawing(
         panel=panel,
         x_ticks=tuple(Mark(place(value, 0)[0], text) for value, text in x_ticks),
-        y_ticks=tuple(Mark(place(0, value)[1], text) for value, text in _ticks(y_low, y_high, 5)),
+        y_ticks=tuple(Mark(place(0, value)[1], text) for value, text in _ticks(y_low, y_high)),
         lines=tuple(_line(series, place) for series in panel.series),
         level=Mark(place(0, panel.level[0])[1], panel.level[1]) if panel.level else None,
         chosen=(*place(*panel.chosen[:2]), panel.chosen[2]) if panel.chosen else None,
@@ -96,8 +96,10 @@ def _limits(values: Sequence[float], margin: float) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _ticks(low: float, high: float, most: int, *, whole: bool = False) -> list[tuple[float, str]]:
-    values = MaxNLocator(nbins=most, steps=(1, 2, 5, 10), integer=whole).tick_values(low, high)
+def _ticks(low: float, high: float, *, whole: bool = False) -> list[tuple[float, str]]:
+    values = MaxNLocator(nbins=6 if whole else 5, steps=(1, 2, 5, 10), integer=whole).tick_values(
+        low, high
+    )
     inside = [float(value) for value in values if low <= value <= high]
     step = values[1] - values[0]
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))

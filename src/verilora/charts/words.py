@@ -4,6 +4,7 @@ from __future__ import annotations
 
 METRIC_NAMES = {
     "f1": "F1",
+    "macro_f1": "macro F1",
     "matthews": "Matthews correlation",
     "pearson": "Pearson correlation",
     "spearman": "Spearman correlation",
