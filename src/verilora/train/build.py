@@ -1,0 +1,267 @@
+"""From a recipe to a model ready to train: base loaded, head new, adapter attached.
+
+Nothing here draws from the global random state, and nothing is printed; what is worth saying
+stands in `Build.notes`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+
+from verilora.data.dataset import Dataset
+from verilora.data.encode import Encoded
+from verilora.data.tasks import Task
+from verilora.errors import ModelError, RecipeError, nearest
+from verilora.lora import attach
+from verilora.lora.base import tensor_digest
+from verilora.lora.update import LowRankUpdate
+from verilora.records.canonical import digest_of
+from verilora.records.recipe import Recipe
+from verilora.records.run import Parameters
+from verilora.train.material import Material, gather
+from verilora.train.objective import REGRESSION
+from verilora.train.quiet import quiet_transformers
+
+MANUAL_ATTENTION_LENGTH = 128
+"""Up to so many tokens, plain matrix products beat the CPU's fused attention: it falls back to
+them under dropout, and in bfloat16 it takes twice their time."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """Everything that training needs, in one place."""
+
+    recipe: Recipe
+    model: PreTrainedModel
+    tokenizer: Any
+    dataset: Dataset
+    train: Encoded
+    validation: Encoded
+    head: tuple[str, ...]
+    """Paths of the modules that the base's checkpoint does not fill for this task."""
+    base_digests: dict[str, str]
+    """State name -> digest of each of the base's tensors, the head left out."""
+    notes: tuple[str, ...]
+    device: torch.device
+
+    @property
+    def base_digest(self) -> str:
+        """One digest of all the base's tensors."""
+        return digest_of(self.base_digests)
+
+    @property
+    def task(self) -> Task:
+        """The dataset's task."""
+        return self.dataset.task
+
+
+def build(recipe: Recipe, *, material: Material | None = None, device: str | None = None) -> Build:
+    """Base, head, adapter and data of the recipe, on the CPU unless a GPU is there.
+
+    The head's initial values depend on the recipe's seed alone, the adapter's on it, path and
+    shape. Raises ModelError, DataError, RecipeError, TargetError.
+    """
+    material = material or gather(recipe)
+    place = pick_device(device)
+    model, head = load_model(material, place)
+    digests = digests_of_base(model, head)
+    notes = [*choose_trained(model, recipe, head=head), *_truncated(material)]
+    return assemble(material, model.to(place), head=head, base_digests=digests, notes=notes)
+
+
+def assemble(
+    material: Material,
+    model: PreTrainedModel,
+    *,
+    head: tuple[str, ...],
+    base_digests: dict[str, str],
+    notes: Iterable[str] = (),
+) -> Build:
+    """A Build of its parts; it runs where the model lies."""
+    return Build(
+        recipe=material.recipe,
+        model=model,
+        tokenizer=material.tokenizer,
+        dataset=material.dataset,
+        train=material.train,
+        validation=material.validation,
+        head=head,
+        base_digests=base_digests,
+        notes=tuple(notes),
+        device=next(model.parameters()).device,
+    )
+
+
+def pick_device(name: str | None) -> torch.device:
+    """The device named, else the first GPU, else the CPU."""
+    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def load_model(material: Material, device: torch.device) -> tuple[PreTrainedModel, tuple[str, ...]]:
+    """The base in float32 with a head for the task, and the head's module paths."""
+    recipe, directory = material.recipe, material.directory
+    try:
+        with quiet_transformers(), seeded(recipe.training.seed):
+            model, info = AutoModelForSequenceClassification.from_pretrained(
+                directory,
+                config=model_config(material, device),
+                dtype=torch.float32,
+                local_files_only=True,
+                use_safetensors=True,
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
+            )
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
+        raise ModelError(
+            f"the base '{recipe.model.id}' in {directory} cannot be loaded as a classifier: "
+            f"{error}\nAn encoder or decoder that transformers knows, with safetensors weights, "
+            "is wanted",
+            id=recipe.model.id,
+        ) from error
+    mismatched = {item[0] for item in info["mismatched_keys"]}
+    new = sorted({*info["missing_keys"], *mismatched})
+    head = head_paths(model, new)
+    _refuse_other_architecture(recipe, model, new=new)
+    return model, head
+
+
+def model_config(material: Material, device: torch.device) -> Any:
+    """The base's configuration, set to the task's labels."""
+    recipe, task = material.recipe, material.dataset.task
+    try:
+        config = AutoConfig.from_pretrained(material.directory, local_files_only=True)
+    except Exception as error:
+        raise ModelError(
+            f"{material.directory}/config.json describes no model that transformers knows: {error}",
+            id=recipe.model.id,
+        ) from error
+    names = ("score",) if task.kind == REGRESSION else task.labels
+    config.id2label = dict(enumerate(names))
+    config.label2id = {name: number for number, name in enumerate(names)}
+    config.problem_type = REGRESSION if task.kind == REGRESSION else "single_label_classification"
+    if config.pad_token_id is None:
+        config.pad_token_id = material.tokenizer.pad_token_id
+    if device.type == "cpu" and recipe.training.max_length <= MANUAL_ATTENTION_LENGTH:
+        config._attn_implementation = "eager"
+    return config
+
+
+@contextlib.contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """The CPU's global generator at `seed` inside, as it was afterwards."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        yield
+
+
+def head_paths(model: nn.Module, new: Iterable[str] = ()) -> tuple[str, ...]:
+    """The modules with weights beside the base, and those inside it whose weights are new."""
+    inner = getattr(model, "base_model_prefix", "")
+    paths = [
+        name
+        for name, child in model.named_children()
+        if name != inner and any(True for _ in child.parameters())
+    ]
+    for name in new:
+        owner = name.rpartition(".")[0]
+        if not any(owner == path or owner.startswith(f"{path}.") for path in paths):
+            paths.append(owner)
+    return tuple(paths)
+
+
+def trained_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
+    """Name -> parameter of all that training changes, in the model's order."""
+    return {name: p for name, p in model.named_parameters() if p.requires_grad}
+
+
+def count_parameters(model: nn.Module, head: Iterable[str]) -> Parameters:
+    """Scalars in all, trained, and of these in the adapter and in the head."""
+    updates = [module for module in model.modules() if isinstance(module, LowRankUpdate)]
+    trained = trained_parameters(model)
+    return Parameters(
+        total=sum(p.numel() for p in model.parameters()),
+        trainable=sum(p.numel() for p in trained.values()),
+        adapter=sum(p.numel() for update in updates for p in update.parameters()),
+        head=sum(p.numel() for name, p in trained.items() if within(name, head)),
+    )
+
+
+def within(name: str, paths: Iterable[str]) -> bool:
+    """True if the parameter or module `name` lies at or under one of the module paths."""
+    return any(name == path or name.startswith(f"{path}.") for path in paths)
+
+
+def _refuse_other_architecture(recipe: Recipe, model: PreTrainedModel, *, new: list[str]) -> None:
+    inner = f"{model.base_model_prefix}."
+    missing = [name for name in new if name.startswith(inner)]
+    total = sum(name.startswith(inner) for name in model.state_dict())
+    if len(missing) * 5 > total:
+        raise ModelError(
+            f"the weights of '{recipe.model.id}' do not fit its config.json: {len(missing)} of "
+            f"{total} tensors of {type(model).__name__} are not in them (first: {missing[0]}); "
+            "a directory as save_pretrained writes it is wanted",
+            id=recipe.model.id,
+            missing=tuple(missing),
+        )
+
+
+def digests_of_base(model: nn.Module, head: tuple[str, ...]) -> dict[str, str]:
+    """State name -> digest of every tensor that is not the head's; of a model not yet adapted."""
+    return {
+        name: tensor_digest(tensor)
+        for name, tensor in model.state_dict().items()
+        if not within(name, head)
+    }
+
+
+def choose_trained(model: nn.Module, recipe: Recipe, *, head: tuple[str, ...]) -> list[str]:
+    """Attaches the adapter, or marks what trains without one; returns what is worth saying."""
+    method = recipe.training.method
+    if method == "lora":
+        return _attach(model, recipe, head=head)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(method == "full" or within(name, head))
+    return []
+
+
+def _attach(model: nn.Module, recipe: Recipe, *, head: tuple[str, ...]) -> list[str]:
+    config = recipe.adapter.replace(seed=recipe.training.seed)
+    notes = []
+    if not config.modules_to_save:
+        config = config.replace(modules_to_save=head)
+        notes.append(f"trained whole and saved with the adapter: {', '.join(head)} (the new head)")
+    attach(model, config)
+    frozen = [
+        name
+        for name, parameter in model.named_parameters()
+        if within(name, head) and not parameter.requires_grad
+    ]
+    if frozen:
+        names = ", ".join(config.modules_to_save)
+        raise RecipeError(
+            f"recipe '{recipe.name}'",
+            [
+                f"adapter.modules_to_save ({names}) leaves out {', '.join(frozen)}, which no "
+                f"checkpoint fills: random values would stay{nearest(frozen[0], head)}; name "
+                f"{', '.join(head)}, or leave modules_to_save out"
+            ],
+        )
+    return notes
+
+
+def _truncated(material: Material) -> list[str]:
+    notes = []
+    for name, encoded in (("training", material.train), ("validation", material.validation)):
+        if encoded.truncated:
+            notes.append(
+                f"{encoded.truncated} of {len(encoded.ids)} {name} texts are longer than "
+                f"{material.recipe.training.max_length} tokens and were cut"
+            )
+    return notes

@@ -1,0 +1,71 @@
+"""What a run works on before there is a model: the base's place, tokenizer, encoded data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoTokenizer
+
+from verilora.data.dataset import Dataset
+from verilora.data.encode import Encoded, encode
+from verilora.data.load import load_dataset
+from verilora.errors import ModelError, RecipeError
+from verilora.records.recipe import Recipe
+from verilora.train.locate import locate
+from verilora.train.quiet import quiet_transformers
+
+
+@dataclass(frozen=True)
+class Material:
+    """A recipe with all that it reads but the weights."""
+
+    recipe: Recipe
+    directory: Path
+    """Where the base lies."""
+    tokenizer: Any
+    dataset: Dataset
+    train: Encoded
+    validation: Encoded
+
+
+def gather(recipe: Recipe, *, weights: bool = True) -> Material:
+    """Finds the base, reads and encodes the data; no tensor is loaded.
+
+    With `weights` the base's tensors must be there too (a hub model is fetched whole).
+    Raises ModelError, DataError, RecipeError.
+    """
+    directory = locate(recipe.model, weights=weights)
+    tokenizer = load_tokenizer(directory, recipe)
+    dataset = load_dataset(recipe.task)
+    limits = {"max_length": recipe.training.max_length, "task": dataset.task}
+    train = encode(dataset.train, tokenizer, **limits)
+    validation = encode(dataset.validation, tokenizer, **limits)
+    return Material(recipe, directory, tokenizer, dataset, train, validation)
+
+
+def load_tokenizer(directory: Path, recipe: Recipe) -> Any:
+    """The base's tokenizer, with a padding token. Raises ModelError or RecipeError."""
+    try:
+        with quiet_transformers():
+            tokenizer = AutoTokenizer.from_pretrained(directory, local_files_only=True)
+    except Exception as error:
+        raise ModelError(
+            f"the tokenizer in {directory} cannot be loaded: {error}; "
+            "tokenizer.json (or the vocabulary files) must lie beside config.json",
+            id=recipe.model.id,
+        ) from error
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    limit = tokenizer.model_max_length
+    if recipe.training.max_length > limit:
+        raise RecipeError(
+            f"recipe '{recipe.name}'",
+            [
+                f"training.max_length is {recipe.training.max_length} tokens, and the base "
+                f"'{recipe.model.id}' reads at most {limit}; set training.max_length to {limit} "
+                "or less"
+            ],
+        )
+    return tokenizer

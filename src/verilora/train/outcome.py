@@ -1,0 +1,173 @@
+"""What a finished run leaves: predictions, adapter or weights, and its record."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from typing import Any
+
+import safetensors.torch
+
+from verilora.atomic import write_whole
+from verilora.data.metrics import majority
+from verilora.lora import explain
+from verilora.lora.formats import save_adapter
+from verilora.records.canonical import digest_file
+from verilora.records.run import (
+    DataFacts,
+    Digests,
+    Memory,
+    Metric,
+    Run,
+    Selection,
+    Timings,
+)
+from verilora.train.build import Build, count_parameters
+from verilora.train.directory import RunDirectory
+from verilora.train.evaluate import Evaluation
+from verilora.train.facts import environment
+from verilora.train.objective import REGRESSION
+from verilora.train.session import Session
+
+
+def prediction_lines(build: Build, evaluation: Evaluation) -> bytes:
+    """predictions.jsonl: item id, label, prediction (class names, or numbers) and scores."""
+    task = build.task
+    names = None if task.kind == REGRESSION else task.labels
+    rows = zip(
+        build.dataset.validation,
+        evaluation.predictions,
+        evaluation.scores,
+        strict=True,
+    )
+    lines = []
+    for example, prediction, scores in rows:
+        label = example.label
+        line = {
+            "id": example.id,
+            "label": names[int(label)] if names and label is not None else label,
+            "prediction": names[int(prediction)] if names else prediction,
+            "scores": scores,
+        }
+        lines.append(json.dumps(line, ensure_ascii=False, allow_nan=False))
+    return "".join(f"{line}\n" for line in lines).encode()
+
+
+def save_outcome(session: Session, evaluation: Evaluation, *, directory: RunDirectory) -> None:
+    """Writes predictions.jsonl, and adapter/ with explain.json or weights.safetensors.
+
+    A run without an adapter keeps the weights that it trained, by their names in the model.
+    """
+    write_whole(directory.predictions, prediction_lines(session.build, evaluation))
+    model = session.build.model
+    if session.training.method == "lora":
+        results = results_of(session, evaluation)
+        save_adapter(model, directory.adapter, results, overwrite=True)
+        told = json.dumps(explain(model).to_mapping(), indent=1, allow_nan=False)
+        write_whole(directory.explanation, f"{told}\n".encode())
+    else:
+        weights = {name: p.detach().contiguous() for name, p in session.trained.items()}
+        write_whole(directory.weights, safetensors.torch.save(weights))
+
+
+def results_of(session: Session, evaluation: Evaluation) -> dict[str, Any]:
+    """What is said with the adapter; nothing that differs between machines or days."""
+    build = session.build
+    return {
+        "recipe": build.recipe.name,
+        "recipe_digest": build.recipe.digest,
+        "task": build.task.name,
+        "metrics": evaluation.metrics,
+        "seed": session.training.seed,
+        "steps": session.step,
+        "train_rows": len(build.dataset.train),
+        "validation_rows": len(build.dataset.validation),
+        "selection": session.training.select,
+    }
+
+
+def record_of(
+    session: Session,
+    evaluation: Evaluation,
+    *,
+    directory: RunDirectory,
+    memory: Memory,
+    total_seconds: float,
+) -> Run:
+    """The run's record; its files must have been written."""
+    build = session.build
+    tenth = max(1, len(session.losses) // 10)
+    return Run(
+        recipe=build.recipe.name,
+        method=session.training.method,
+        seed=session.training.seed,
+        steps=session.step,
+        metrics={**_percent(evaluation.metrics), "loss": _loss(evaluation.loss)},
+        main_metric=build.task.metrics[0],
+        loss_first=statistics.fmean(session.losses[:tenth]),
+        loss_last=statistics.fmean(session.losses[-tenth:]),
+        selection=_selection(session),
+        curve=tuple(session.curve),
+        parameters=count_parameters(build.model, build.head),
+        data=_data_facts(build),
+        digests=_digests(build, directory),
+        timings=_timings(session, total_seconds),
+        memory=memory,
+        environment=environment(build),
+        resumed=session.resumed,
+    )
+
+
+def _selection(session: Session) -> Selection:
+    choice, rule = session.choice, session.training.select
+    step = choice.step if rule == "best" else session.step
+    assert step is not None
+    return Selection(
+        rule=rule,
+        step=step,
+        metric=session.build.task.metrics[0],
+        evaluations=choice.evaluations,
+    )
+
+
+def _data_facts(build: Build) -> DataFacts:
+    dataset = build.dataset
+    answers = majority(build.task, build.train.labels, build.validation.labels)
+    return DataFacts(
+        train_rows=len(dataset.train),
+        validation_rows=len(dataset.validation),
+        dropped=dataset.dropped,
+        truncated=build.train.truncated + build.validation.truncated,
+        majority=_percent(answers),
+    )
+
+
+def _digests(build: Build, directory: RunDirectory) -> Digests:
+    adapter = directory.adapter / "adapter_model.safetensors"
+    has_adapter = build.recipe.training.method == "lora"
+    return Digests(
+        base=build.base_digest,
+        data=build.dataset.digest,
+        recipe=build.recipe.digest,
+        adapter=digest_file(adapter) if has_adapter else None,
+        predictions=digest_file(directory.predictions),
+    )
+
+
+def _timings(session: Session, total_seconds: float) -> Timings:
+    totals = session.totals
+    return Timings(
+        total_seconds=total_seconds,
+        train_seconds=totals.train_seconds,
+        evaluate_seconds=totals.evaluate_seconds,
+        train_tokens=totals.tokens,
+        train_examples=totals.examples,
+    )
+
+
+def _percent(metrics: dict[str, float]) -> dict[str, Metric]:
+    return {name: Metric(value=value) for name, value in metrics.items()}
+
+
+def _loss(value: float) -> Metric:
+    return Metric(value=value, unit="loss")

@@ -1,0 +1,139 @@
+"""Before a run: what it trains, how long it is and how much memory it takes. Nothing is trained."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from verilora.records.recipe import Recipe
+from verilora.records.run import Parameters
+from verilora.train.forecast import PlannedMemory, Shape, forecast
+from verilora.train.material import Material, gather
+from verilora.train.step import micro_batches
+from verilora.train.timetable import Timetable
+
+MEGABYTE = 1_000_000
+EPOCHS_LOOKED_AT = 3
+"""Epochs whose batches are laid out; later ones only shuffle the same examples."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run foretold. Counts are exact; bytes are compared with the run's in `Run.memory`."""
+
+    recipe: str
+    method: str
+    train_rows: int
+    validation_rows: int
+    steps: int
+    epochs: float
+    """What the steps come to."""
+    tokens: int
+    """Real tokens that training sees."""
+    padded_tokens: int
+    """Tokens that it computes, padding included."""
+    largest: Shape
+    """The forward pass that takes the most memory."""
+    parameters: Parameters
+    memory: PlannedMemory
+    seconds: float | None = None
+    """Of training, where a pace was given."""
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        return {
+            **asdict(self),
+            "parameters": self.parameters.to_mapping(),
+            "memory": self.memory.to_mapping(),
+        }
+
+    def as_text(self) -> str:
+        """A table for a person."""
+        width = max(len(name) for name, _ in self._rows())
+        return "\n".join(f"{name:<{width}}  {told}" for name, told in self._rows())
+
+    def __str__(self) -> str:
+        return self.as_text()
+
+    def _rows(self) -> list[tuple[str, str]]:
+        counts, memory = self.parameters, self.memory
+        padding = self.padded_tokens / max(1, self.tokens) - 1
+        rows = [
+            ("recipe", f"{self.recipe} ({self.method})"),
+            ("data", f"{self.train_rows:,} training, {self.validation_rows:,} validation examples"),
+            ("steps", f"{self.steps:,} ({self.epochs:g} epochs)"),
+            ("tokens", f"{self.tokens:,}, and {padding:.1%} of padding"),
+            ("largest batch", f"{self.largest.rows} x {self.largest.tokens} tokens"),
+            ("parameters", f"{counts.total:,}"),
+            ("  trained", f"{counts.trainable:,} ({counts.trainable / counts.total:.2%})"),
+            ("    adapter", f"{counts.adapter:,}"),
+            ("    head", f"{counts.head:,}"),
+            ("memory at the peak", megabytes(memory.peak)),
+            ("  weights", megabytes(memory.weights)),
+            ("  adapter", megabytes(memory.adapter)),
+            ("  optimiser state", megabytes(memory.optimizer)),
+            ("  best weights kept", megabytes(memory.kept_best)),
+            ("  training step", f"{megabytes(memory.activations)} (gradients, activations)"),
+            ("  evaluation", f"{megabytes(memory.evaluation)} (instead of a training step)"),
+            ("  allocator", f"{megabytes(memory.allocator)} (estimate)"),
+        ]
+        if self.seconds is not None:
+            rows.append(("training time", f"{self.seconds:,.0f} s at the pace measured"))
+        return rows
+
+
+def plan(recipe: Recipe, *, tokens_per_second: float | None = None) -> Plan:
+    """Reads the base's config, the tokenizer and the data, but no weight; takes seconds.
+
+    `tokens_per_second` (padding included) gives a time. Raises what `gather` raises.
+    """
+    return plan_for(gather(recipe, weights=False), tokens_per_second=tokens_per_second)
+
+
+def plan_for(material: Material, *, tokens_per_second: float | None = None) -> Plan:
+    """The plan for what was gathered already."""
+    recipe = material.recipe
+    lengths = material.train.lengths
+    timetable = Timetable(lengths, recipe.training)
+    passes = _passes(material, timetable)
+    largest = max(passes, key=lambda shape: (shape.rows * shape.tokens, shape.tokens))
+    parameters, memory = forecast(material, training=largest)
+    seen = timetable.steps / timetable.steps_per_epoch
+    looked_at = min(EPOCHS_LOOKED_AT, seen)
+    padded = int(sum(shape.rows * shape.tokens for shape in passes) * seen / looked_at)
+    return Plan(
+        recipe=recipe.name,
+        method=recipe.training.method,
+        train_rows=len(lengths),
+        validation_rows=len(material.validation.ids),
+        steps=timetable.steps,
+        epochs=seen,
+        tokens=_tokens(lengths, timetable),
+        padded_tokens=padded,
+        largest=largest,
+        parameters=parameters,
+        memory=memory,
+        seconds=padded / tokens_per_second if tokens_per_second else None,
+    )
+
+
+def megabytes(count: int) -> str:
+    """Bytes as MB (1,000,000 bytes)."""
+    return f"{count / MEGABYTE:,.1f} MB"
+
+
+def _passes(material: Material, timetable: Timetable) -> list[Shape]:
+    """The forward passes of the first epochs, cut where the run ends before them."""
+    size, ids = material.recipe.training.micro_batch_size, material.train.ids
+    steps = min(timetable.steps, EPOCHS_LOOKED_AT * timetable.steps_per_epoch)
+    return [
+        Shape(len(part), max(len(ids[index]) for index in part))
+        for step in range(steps)
+        for part in micro_batches(material.train, timetable.batch(step), size=size)
+    ]
+
+
+def _tokens(lengths: list[int], timetable: Timetable) -> int:
+    whole, rest = divmod(timetable.steps, timetable.steps_per_epoch)
+    last = sum(lengths[index] for batch in timetable.batches(whole)[:rest] for index in batch)
+    return whole * sum(lengths) + last

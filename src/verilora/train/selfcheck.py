@@ -1,0 +1,115 @@
+"""After the first steps: does training do what it should? One clear error if it does not.
+
+Guards against runs that look fine and learn or keep nothing: adapters outside the graph or the
+optimiser, a head that is not trained, a base that is trained without being asked.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from verilora.errors import SelfCheckError
+from verilora.lora.base import tensor_digest
+from verilora.lora.update import LowRankUpdate
+from verilora.records.events import SelfChecked
+from verilora.train.session import Session
+
+AFTER_STEPS = 3
+"""B leaves zero with the first step, A with the second."""
+
+
+class SelfCheck:
+    """Made before the first step, used after the step `after`."""
+
+    def __init__(self, session: Session) -> None:
+        self.after = min(AFTER_STEPS, session.timetable.steps)
+        model = session.build.model
+        self._head = {
+            f"{path}.{name}": parameter.detach().clone()
+            for path in session.build.head
+            for name, parameter in model.get_submodule(path).named_parameters()
+        }
+
+    def verify(self, session: Session) -> SelfChecked:
+        """What was looked at. Raises SelfCheckError with the layer's path and the rule broken.
+
+        That gradients are finite is seen at every step, before it changes anything.
+        """
+        model = session.build.model
+        checks = ["gradients are finite"]
+        if any(isinstance(module, LowRankUpdate) for module in model.modules()):
+            _adapters_moved(model, session.step)
+            checks.append("every adapter moved")
+        _head_trained(model, self._head, step=session.step)
+        checks.append("the head is trained")
+        verify_frozen(session)
+        checks.append("no frozen weight changed")
+        return SelfChecked(session.step, tuple(checks))
+
+
+def verify_frozen(session: Session) -> None:
+    """Raises SelfCheckError naming the first frozen weight whose bits differ from the base's.
+
+    Compares sha256 digests with those taken when the base was loaded: nothing gets past it, not
+    even a change made through `.data`.
+    """
+    model, wanted = session.build.model, session.build.base_digests
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        if name not in wanted or tensor.requires_grad:
+            continue
+        if tensor_digest(tensor) != wanted[name]:
+            raise SelfCheckError(
+                f"the frozen weight {name} has changed by step {session.step}; something writes "
+                "to it (a hook, an in-place operation, a second optimiser): the adapter would "
+                "not fit the base it is saved for",
+                path=name,
+                step=session.step,
+                check="no frozen weight changed",
+            )
+
+
+def _adapters_moved(model: nn.Module, step: int) -> None:
+    for name, module in model.named_modules():
+        if not isinstance(module, LowRankUpdate) or (_any(module.A) and _any(module.B)):
+            continue
+        path = name.rpartition(".lora.")[0] or name
+        why = _why_still(module)
+        raise SelfCheckError(
+            f"the adapter at {path} is still zero after {step} steps: {why}; leave the layer out "
+            "(adapter.exclude_modules), or find what cuts it off",
+            path=path,
+            step=step,
+            check="every adapter moved",
+        )
+
+
+def _why_still(update: LowRankUpdate) -> str:
+    if not (update.A.requires_grad and update.B.requires_grad):
+        return "its parameters are frozen (requires_grad is False)"
+    if update.A.grad is None and update.B.grad is None:
+        return "no gradient reaches it (the forward pass does not use the layer)"
+    return "its gradient is zero, or no optimiser holds it"
+
+
+def _head_trained(model: nn.Module, before: dict[str, Tensor], *, step: int) -> None:
+    parameters = dict(model.named_parameters())
+    moved = {
+        name.rpartition(".")[0]
+        for name, old in before.items()
+        if not torch.equal(parameters[name].detach(), old)
+    }
+    for name in before:
+        path = name.rpartition(".")[0]
+        if path not in moved:
+            raise SelfCheckError(
+                f"the head at {path} has not changed after {step} steps: it keeps its random "
+                "start; name it in adapter.modules_to_save, and see that it requires gradients",
+                path=path,
+                step=step,
+                check="the head is trained",
+            )
+
+
+def _any(tensor: Tensor) -> bool:
+    return bool(torch.count_nonzero(tensor))

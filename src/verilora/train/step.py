@@ -1,0 +1,100 @@
+"""One optimiser step: forward and backward over micro-batches, clipping, update."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from verilora.data.encode import Encoded
+from verilora.errors import SelfCheckError, TrainingError
+from verilora.train.forward import forward
+from verilora.train.objective import loss_of
+from verilora.train.session import Session
+
+
+@dataclass(frozen=True)
+class StepFacts:
+    """What one step saw."""
+
+    loss: float
+    """Mean over the step's examples."""
+    gradient_norm: float
+    """L2, before clipping."""
+    tokens: int
+    padded_tokens: int
+    examples: int
+
+
+def take_step(session: Session, indices: Sequence[int]) -> StepFacts:
+    """The session's next step, on the training examples `indices`.
+
+    The gradient is that of the mean over all of them, however they are cut into micro-batches.
+    Raises TrainingError, before any weight is changed, if loss or gradient is not finite.
+    """
+    build, training = session.build, session.training
+    session.optimizer.zero_grad(set_to_none=True)
+    total, padded = torch.zeros((), device=build.device), 0
+    for part in micro_batches(build.train, indices, size=training.micro_batch_size):
+        passed = forward(build, build.train, indices=part)
+        loss = loss_of(passed.logits, passed.labels, kind=build.task.kind) * (
+            len(part) / len(indices)
+        )
+        loss.backward()
+        total += loss.detach()
+        padded += passed.padded_tokens
+    norm = clip(session.trained.values(), training.max_gradient_norm)
+    loss_value, norm_value = torch.stack((total, norm)).tolist()
+    _refuse_not_finite(session, loss=loss_value, norm=norm_value)
+    for group in session.optimizer.param_groups:
+        group["lr"] = training.learning_rate * session.factor(session.step)
+    session.optimizer.step()
+    tokens = sum(len(build.train.ids[index]) for index in indices)
+    return StepFacts(loss_value, norm_value, tokens, padded, len(indices))
+
+
+def micro_batches(encoded: Encoded, indices: Sequence[int], *, size: int | None) -> list[list[int]]:
+    """The step's examples in parts of at most `size`, neighbours in length together."""
+    if size is None or size >= len(indices):
+        return [list(indices)]
+    ordered = sorted(indices, key=lambda index: len(encoded.ids[index]))
+    return [ordered[start : start + size] for start in range(0, len(ordered), size)]
+
+
+def clip(parameters: Iterable[nn.Parameter], limit: float | None) -> Tensor:
+    """The gradients' L2 norm (a scalar tensor); they are scaled down to `limit` if above it."""
+    trained = [p for p in parameters if p.grad is not None]
+    norm = nn.utils.get_total_norm([p.grad for p in trained if p.grad is not None])
+    if limit is not None:
+        nn.utils.clip_grads_with_norm_(trained, limit, norm)
+    return norm
+
+
+def _refuse_not_finite(session: Session, *, loss: float, norm: float) -> None:
+    if math.isfinite(loss) and math.isfinite(norm):
+        return
+    number = session.step + 1
+    advice = (
+        "no weight was changed by it; lower training.learning_rate, or set "
+        "training.max_gradient_norm"
+    )
+    if not math.isfinite(loss):
+        raise TrainingError(f"the loss of step {number} is {loss}; {advice}", step=number)
+    path = next(
+        (
+            name
+            for name, parameter in session.trained.items()
+            if parameter.grad is not None and not parameter.grad.isfinite().all()
+        ),
+        None,
+    )
+    raise SelfCheckError(
+        f"the gradient of {path or 'all weights together'} is not finite at step {number}; "
+        f"{advice}",
+        step=number,
+        path=path,
+        check="gradients are finite",
+    )

@@ -1,0 +1,142 @@
+"""A tiny base on disk, and recipes that train it in a second."""
+
+from __future__ import annotations
+
+import csv
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+
+from verilora.records.recipe import Recipe
+
+GOOD = ["bright", "kind", "warm", "calm", "clear"]
+BAD = ["dull", "cruel", "cold", "loud", "dark"]
+PLAIN = ["the", "day", "was", "very", "and", "a", "house", "of", "light"]
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+
+
+def save_tokenizer(directory: Path) -> None:
+    words = {word: n for n, word in enumerate([*SPECIAL, *GOOD, *BAD, *PLAIN])}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", words["[CLS]"]), ("[SEP]", words["[SEP]"])],
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        unk_token="[UNK]",
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+        model_max_length=32,
+        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+    ).save_pretrained(directory)
+
+
+def save_base(directory: Path) -> None:
+    """An encoder without a head, as a base on the hub is."""
+    config = BertConfig(
+        vocab_size=24,
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=32,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(7)
+        model = BertForSequenceClassification(config)
+    for parameter in model.bert.encoder.parameters():
+        parameter.data *= 4  # a random encoder with initial values this small gives nothing away
+    model.bert.save_pretrained(directory)
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a tiny pretrained encoder with its tokenizer."""
+    directory = tmp_path_factory.mktemp("base")
+    save_base(directory)
+    save_tokenizer(directory)
+    return directory
+
+
+def write_rows(path: Path, rows: int, seed: int, *, values: bool) -> None:
+    draw = random.Random(seed)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "label"])
+        for _ in range(rows):
+            good = draw.random() < 0.5
+            words = [draw.choice(PLAIN) for _ in range(draw.randint(1, 9))]
+            words.insert(draw.randrange(len(words) + 1), draw.choice(GOOD if good else BAD))
+            label = f"{len(words) / 4:.2f}" if values else ["bad", "good"][good]
+            writer.writerow([" ".join(words), label])
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with train.csv, dev.csv (two classes) and the same with values."""
+    directory = tmp_path_factory.mktemp("data")
+    write_rows(directory / "train.csv", 60, 1, values=False)
+    write_rows(directory / "dev.csv", 24, 2, values=False)
+    write_rows(directory / "train-values.csv", 60, 3, values=True)
+    write_rows(directory / "dev-values.csv", 24, 4, values=True)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def make_recipe(base: Path, data: Path) -> Callable[..., Recipe]:
+    """A recipe on the tiny base; keywords go to [training], `adapter` and `task` to theirs."""
+
+    def make(
+        *,
+        adapter: dict[str, Any] | None = None,
+        task: dict[str, Any] | None = None,
+        **training: Any,
+    ) -> Recipe:
+        own = {
+            "kind": "classification",
+            "data": str(data),
+            "train": "train.csv",
+            "validation": "dev.csv",
+            "text_columns": ["text"],
+            "label_column": "label",
+            "labels": ["bad", "good"],
+        }
+        return Recipe.model_validate(
+            {
+                "name": "tiny",
+                "model": {"id": str(base)},
+                "task": {**own, **(task or {})},
+                "adapter": {"rank": 2, "alpha": 4, "target_modules": ["query", "value"]}
+                | (adapter or {}),
+                "training": {"epochs": 2, "batch_size": 8, "learning_rate": 1e-2, "max_length": 16}
+                | {"threads": 1}
+                | training,
+            }
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def regression(make_recipe: Callable[..., Recipe]) -> Callable[..., Recipe]:
+    """As `make_recipe`, with values for labels."""
+
+    def make(**training: Any) -> Recipe:
+        recipe = make_recipe(**training)
+        files = {"train": "train-values.csv", "validation": "dev-values.csv"}
+        task = {**recipe.task.to_mapping(), **files, "kind": "regression", "labels": None}
+        return recipe.replace(task={**task, "metrics": None})
+
+    return make
