@@ -1,0 +1,104 @@
+"""From a recipe's [task] to its examples: local files, the hub, or the standard library.
+
+Nothing is fetched when the recipe names local data. No row is left out without being counted.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from verilora.data.dataset import Dataset, Example, Splits, take
+from verilora.data.glue import read_glue, validation_parts
+from verilora.data.rows import own_labelling, spell, to_examples
+from verilora.data.stdlib_pairs import build_pairs
+from verilora.data.tables import find_table, read_table
+from verilora.data.tasks import GLUE, STDLIB_PAIRS, Task, find_task
+from verilora.errors import RecipeError
+from verilora.records.recipe import TaskSection
+
+__all__ = ["Dataset", "Example", "load_dataset"]
+
+
+def load_dataset(section: TaskSection) -> Dataset:
+    """The dataset that a recipe's [task] section asks for.
+
+    Raises RecipeError for a section that cannot be, DataError for data that is missing or has
+    faults (file and line).
+    """
+    _check_labels_given(section)
+    task = find_task(section)
+    faults = _check_sources(section)
+    if faults:
+        raise RecipeError("[task]", faults)
+    splits = _read(section, task)
+    return Dataset(
+        task,
+        take(splits.train, section.limit),
+        take(splits.validation, section.validation_limit),
+        splits.dropped,
+    )
+
+
+def _read(section: TaskSection, task: Task) -> Splits:
+    if section.train is not None:
+        return Splits(_read_own(section, task, "train"), _read_own(section, task, "validation"))
+    if task.name == STDLIB_PAIRS:
+        return build_pairs()
+    parts = validation_parts(task, section.validation)
+    if section.data is not None:
+        return read_glue(task, Path(section.data).expanduser(), parts)
+    # Imported here alone: the datasets library takes a second to start, and local data wants none.
+    hub = importlib.import_module("verilora.data.hub")
+    return hub.read_hub(task, parts)
+
+
+def _read_own(section: TaskSection, task: Task, split: str) -> list[Example]:
+    path = _own_file(section, split)
+    rows, findings = read_table(path, (*task.text_columns, task.label_column))
+    return to_examples(rows, findings, own_labelling(task), prefix=split)
+
+
+def _own_file(section: TaskSection, split: str) -> Path:
+    named = Path(getattr(section, split) or "").expanduser()
+    return find_table(Path(section.data or "").expanduser() / named)
+
+
+def _check_sources(section: TaskSection) -> list[str]:
+    """Faults of a named task that also says where its rows are."""
+    if section.name is None:
+        return []
+    own = [
+        field
+        for field in ("data", "train", "validation", "text_columns", "label_column")
+        if getattr(section, field) is not None
+    ]
+    if section.name not in GLUE:
+        return [f"task '{section.name}' needs no {', '.join(own)}"] if own else []
+    if section.train is None:
+        wrong = [field for field in own if field not in ("data", "validation")]
+        return [
+            f"{field} is for files of your own; name them in train and validation too"
+            for field in wrong
+        ]
+    if section.validation is None:
+        return ["train names a file of your own; name one in validation too"]
+    return []
+
+
+def _check_labels_given(section: TaskSection) -> None:
+    """Names the classes found in the training file when the recipe names none."""
+    if section.kind != "classification" or section.labels is not None:
+        return
+    path = _own_file(section, "train")
+    rows, findings = read_table(path, (section.label_column or "",))
+    found = sorted({spell(label) for _, (label,) in rows if label not in (None, "")})
+    findings.raise_faults()
+    listed = ", ".join(f'"{label}"' for label in found[:10]) + (", ..." if found[10:] else "")
+    raise RecipeError(
+        "[task]",
+        [
+            f"labels is missing: the classes in the order of their numbers are wanted; {path} "
+            f"has labels = [{listed}]"
+        ],
+    )

@@ -1,0 +1,94 @@
+"""Metrics in percent, by scikit-learn and scipy; and what the commonest answer would score."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from scipy import stats
+from sklearn.metrics import accuracy_score, f1_score, matthews_corrcoef
+
+from verilora.data.tasks import Task
+from verilora.errors import RecipeError, TrainingError, nearest
+
+Numbers = Sequence[int] | Sequence[float]
+
+
+def measure(names: Sequence[str], predictions: Numbers, labels: Numbers) -> dict[str, float]:
+    """Each metric by name, in percent (a correlation of 0.9 is 90.0).
+
+    f1 is that of class 1; macro_f1 the mean over the classes that occur. A correlation with a
+    constant is 0.0, and so is an F1 without any positive.
+    Raises RecipeError for an unknown name, TrainingError for a prediction that is not finite.
+    """
+    unknown = [
+        f"there is no metric '{name}'{nearest(name, MEASURES)} (known: {', '.join(MEASURES)})"
+        for name in names
+        if name not in MEASURES
+    ]
+    if unknown:
+        raise RecipeError("metrics", unknown)
+    if len(predictions) != len(labels) or not labels:
+        raise ValueError(f"{len(predictions)} predictions for {len(labels)} labels")
+    _refuse_not_finite(predictions)
+    return {name: 100.0 * float(MEASURES[name](labels, predictions)) for name in names}
+
+
+def majority(task: Task, train_labels: Numbers, validation_labels: Numbers) -> dict[str, float]:
+    """The task's metrics, in percent, of giving every example the same answer.
+
+    The answer is the commonest label of the training set (the lowest number of several), for a
+    regression the mean. What a model must beat to have learnt anything.
+    """
+    if task.kind == "regression":
+        answer: float = math.fsum(train_labels) / len(train_labels)
+    else:
+        counts = Counter(train_labels)
+        answer = min(counts, key=lambda label: (-counts[label], label))
+    return measure(task.metrics, [answer] * len(validation_labels), validation_labels)
+
+
+def _refuse_not_finite(predictions: Numbers) -> None:
+    bad = [index for index, value in enumerate(predictions) if not math.isfinite(value)]
+    if bad:
+        raise TrainingError(
+            f"{len(bad)} of {len(predictions)} predictions are not finite (the first is "
+            f"{predictions[bad[0]]}, of example {bad[0]}); the model has diverged: lower "
+            "training.learning_rate",
+            count=len(bad),
+        )
+
+
+def _matthews(labels: Numbers, predictions: Numbers) -> float:
+    if _constant(labels) or _constant(predictions):
+        return 0.0
+    return matthews_corrcoef(labels, predictions)
+
+
+def _correlation(correlate: Callable[..., Any], labels: Numbers, predictions: Numbers) -> float:
+    if _constant(labels) or _constant(predictions):
+        return 0.0
+    with warnings.catch_warnings():
+        # Of nearly constant predictions the coefficient is inexact, but still the definition's.
+        warnings.simplefilter("ignore", stats.NearConstantInputWarning)
+        coefficient = correlate(labels, predictions).statistic
+    return coefficient if math.isfinite(coefficient) else 0.0
+
+
+def _constant(values: Numbers) -> bool:
+    return min(values) == max(values)
+
+
+MEASURES: dict[str, Callable[[Numbers, Numbers], float]] = {
+    "accuracy": accuracy_score,
+    "f1": partial(f1_score, zero_division=0.0),
+    "macro_f1": partial(f1_score, average="macro", zero_division=0.0),
+    "matthews": _matthews,
+    "pearson": partial(_correlation, stats.pearsonr),
+    "spearman": partial(_correlation, stats.spearmanr),
+}
+"""Metric name -> function of (labels, predictions) giving a share of 1."""

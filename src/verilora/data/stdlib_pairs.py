@@ -1,0 +1,249 @@
+"""The demo's task, from this machine's own Python: does this description belong to this function?
+
+The functions of the standard library and the first lines of their docstrings, read as text: no
+module is imported or run. The examples are the same bytes for the same library, wherever it lies
+and whatever the hash seed.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import re
+import sys
+import sysconfig
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from verilora.data.dataset import Example, Splits
+from verilora.errors import DataError
+
+LEFT_OUT = frozenset(
+    {
+        "dist-packages",
+        "distutils",
+        "ensurepip",
+        "idlelib",
+        "lib2to3",
+        "pydoc_data",
+        "site-packages",
+        "test",
+        "tests",
+        "tkinter",
+        "turtledemo",
+        "venv",
+    }
+)
+"""Folders that some distributions of Python leave out, and those that are no library."""
+
+VALIDATION_SHARE = 1 / 7
+"""At most so much of the functions is for validation."""
+
+LARGEST_FAMILY = 1 / 5
+"""At most so much of the validation set is of one family of modules."""
+
+Part = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function as a reader of a pair sees it, and its own description."""
+
+    module: str
+    name: str
+    text: str
+    description: str
+
+    @property
+    def id(self) -> str:
+        """Where it stands: "tarfile:TarInfo.isfile"."""
+        return f"{self.module}:{self.name}"
+
+
+def build_pairs(root: Path | None = None) -> Splits:
+    """Pairs of function and description, label 1 where they belong together.
+
+    Every function and every description occurs once, so that neither alone tells anything; half
+    of the functions have another one's description, from their own module where it has another.
+    Families of modules (`io` and `_pyio`) are wholly in training or wholly in validation.
+    `root` is a tree of Python files; by default this Python's standard library.
+    Raises DataError if it holds too few functions.
+    """
+    dropped: Counter[str] = Counter()
+    functions = _distinct(_functions(root, dropped), dropped)
+    held_out = _held_out(functions)
+    validation = [one for one in functions if _family(one.module) in held_out]
+    train = [one for one in functions if _family(one.module) not in held_out]
+    if min(len(train), len(validation)) < 2:
+        raise DataError(
+            f"{root or _library()} holds {len(functions)} functions with a description, too few "
+            "for two sets of pairs; a Python with the sources of its standard library is wanted",
+            file=str(root or _library()),
+            line=None,
+        )
+    return Splits(_pair_up(train), _pair_up(validation), dict(sorted(dropped.items())))
+
+
+def _held_out(functions: Sequence[Function]) -> set[str]:
+    """Families for validation: in an order that looks like chance, each that still fits in."""
+    sizes = Counter(_family(function.module) for function in functions)
+    room = int(len(functions) * VALIDATION_SHARE)
+    largest = room * LARGEST_FAMILY
+    chosen = set()
+    for family in sorted(sizes, key=lambda name: _number("split", name)):
+        if sizes[family] <= min(room, largest):
+            chosen.add(family)
+            room -= sizes[family]
+    return chosen
+
+
+def _pair_up(functions: Sequence[Function]) -> list[Example]:
+    by_module: dict[str, list[Function]] = defaultdict(list)
+    for function in functions:
+        by_module[function.module].append(function)
+    alone = [found[0] for found in by_module.values() if len(found) == 1]
+    examples = _pair_group(alone)
+    for found in by_module.values():
+        if len(found) > 1:
+            examples += _pair_group(found)
+    # Mixed, so that the first rows are a fair sample too.
+    return sorted(examples, key=lambda example: _number("place", example.id))
+
+
+def _pair_group(functions: Sequence[Function]) -> list[Example]:
+    """About half of them with the description of the next one in that half, the rest with theirs.
+
+    One function alone has nothing to swap with, so the half is never one.
+    """
+    ordered = sorted(functions, key=lambda function: _number("half", function.id))
+    half = (len(ordered) + _number("odd", ordered[0].id) % 2) // 2 if ordered else 0
+    if half == 1:
+        half = 2 * (_number("two", ordered[0].id) % 2) if len(ordered) == 2 else 2
+    if len(ordered) < 2:
+        half = 0
+    swapped, kept = ordered[:half], ordered[half:]
+    given = [*swapped[1:], *swapped[:1]]
+    return [
+        Example(one.id, (one.text, other.description), 0)
+        for one, other in zip(swapped, given, strict=True)
+    ] + [Example(one.id, (one.text, one.description), 1) for one in kept]
+
+
+def _distinct(functions: Iterator[Function], dropped: Counter[str]) -> list[Function]:
+    """The first function of each place, text and description."""
+    seen: dict[str, set[str]] = {"id": set(), "text": set(), "description": set()}
+    kept = []
+    for function in functions:
+        marks = {name: getattr(function, name).lower() for name in seen}
+        twice = next((name for name, mark in marks.items() if mark in seen[name]), None)
+        if twice is not None:
+            dropped[f"another function has the same {twice}"] += 1
+            continue
+        for name, mark in marks.items():
+            seen[name].add(mark)
+        kept.append(function)
+    return kept
+
+
+def _functions(root: Path | None, dropped: Counter[str]) -> Iterator[Function]:
+    for module, path in _modules(root):
+        try:
+            with warnings.catch_warnings():
+                # Escapes that the parser finds odd in the library's strings are its makers' matter.
+                warnings.simplefilter("ignore")
+                tree = ast.parse(path.read_bytes())
+        except (OSError, SyntaxError, ValueError):
+            dropped["the file cannot be read as Python"] += 1
+            continue
+        for parts, node in _definitions(tree, ()):
+            docstring = ast.get_docstring(node)
+            if docstring is None:
+                continue
+            description = _first_line(docstring)
+            reason = _unfit(description, parts[-1])
+            if reason is not None:
+                dropped[reason] += 1
+                continue
+            yield Function(module, ".".join(parts), _render(parts, node), description)
+
+
+def _modules(root: Path | None) -> list[tuple[str, Path]]:
+    """(dotted name, file) of the library's modules, in the order of their names."""
+    top, known = (root, None) if root else (_library(), sys.stdlib_module_names)
+    found = []
+    for path in top.rglob("*.py"):
+        parts = path.relative_to(top).with_suffix("").parts
+        if parts[-1] == "__init__":
+            parts = parts[:-1]
+        if parts and not LEFT_OUT.intersection(parts) and (known is None or parts[0] in known):
+            found.append((".".join(parts), path))
+    return sorted(found)
+
+
+def _library() -> Path:
+    return Path(sysconfig.get_path("stdlib"))
+
+
+def _definitions(
+    node: ast.AST, outer: Part
+) -> Iterator[tuple[Part, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Every function under `node`, with the names of the classes and functions around it."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ClassDef):
+            yield from _definitions(child, (*outer, child.name))
+        elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            parts = (*outer, child.name)
+            yield parts, child
+            yield from _definitions(child, parts)
+        elif isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
+            yield from _definitions(child, outer)
+
+
+def _first_line(docstring: str) -> str:
+    lines = docstring.strip().splitlines()
+    return " ".join(lines[0].split()) if lines else ""
+
+
+def _unfit(description: str, name: str) -> str | None:
+    """Why a first line describes nothing, or tells which function it is of by its form."""
+    if description.startswith(">>>") or len(re.findall(r"[A-Za-z]+", description)) < 2:
+        return "the description has fewer than two words"
+    if re.match(rf"\W*(\w+\.)*{re.escape(name)}\b", description):
+        return "the description begins with the function's name"
+    return None
+
+
+def _render(parts: Part, node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    """The function as words: "Tar Info.get info(name, arcname, fileobj)"."""
+    name = ".".join(map(_words, parts))
+    return f"{name}({', '.join(map(_words, _parameters(node.args)))})"
+
+
+def _parameters(arguments: ast.arguments) -> list[str]:
+    names = [item.arg for item in (*arguments.posonlyargs, *arguments.args)]
+    if names[:1] in (["self"], ["cls"], ["mcs"], ["metacls"]):
+        del names[0]
+    if arguments.vararg:
+        names.append(f"*{arguments.vararg.arg}")
+    names += [item.arg for item in arguments.kwonlyargs]
+    if arguments.kwarg:
+        names.append(f"**{arguments.kwarg.arg}")
+    return names
+
+
+def _words(name: str) -> str:
+    """A name taken apart where its writer put it together: snake_case and CamelCase."""
+    return " ".join(re.sub(r"(?<=[a-z0-9])(?=[A-Z])|_", " ", name).split())
+
+
+def _family(module: str) -> str:
+    """The name that a module shares with its twins: `_pydatetime` and `datetime` are one family."""
+    return re.sub(r"^_(py)?", "", module.partition(".")[0])
+
+
+def _number(*what: str) -> int:
+    """A number that looks like chance and depends on the words alone."""
+    return int.from_bytes(hashlib.sha256("\0".join(what).encode()).digest()[:8])
