@@ -53,7 +53,7 @@ def padding_factor(lengths: Sequence[int], batches: Iterable[Sequence[int]]) -> 
     return computed / real
 
 
-def collate(encoded: Encoded, indices: Sequence[int], pad_id: int) -> dict[str, Tensor]:
+def collate(encoded: Encoded, indices: Sequence[int], *, pad_id: int) -> dict[str, Tensor]:
     """The examples `indices` as tensors [batch, longest], padded on the right.
 
     input_ids, attention_mask and, where the tokenizer makes them, token_type_ids (int64); labels

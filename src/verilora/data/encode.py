@@ -32,7 +32,7 @@ class Encoded:
         return [len(ids) for ids in self.ids]
 
 
-def encode(examples: Sequence[Example], tokenizer: Any, max_length: int, task: Task) -> Encoded:
+def encode(examples: Sequence[Example], tokenizer: Any, *, max_length: int, task: Task) -> Encoded:
     """The examples as the tokenizer writes them, cut to `max_length` tokens.
 
     Of a pair the longer text is cut, token by token. Raises RecipeError if the limit leaves no
@@ -53,7 +53,7 @@ def encode(examples: Sequence[Example], tokenizer: Any, max_length: int, task: T
     truncated = 0
     for start in range(0, len(examples), CHUNK):
         chunk = examples[start : start + CHUNK]
-        fields, cut = _tokenize(chunk, tokenizer, max_length)
+        fields, cut = _tokenize(chunk, tokenizer, max_length=max_length)
         ids += fields["input_ids"]
         type_ids += fields.get("token_type_ids", [])
         truncated += cut
@@ -64,7 +64,7 @@ def encode(examples: Sequence[Example], tokenizer: Any, max_length: int, task: T
 
 
 def _tokenize(
-    examples: Sequence[Example], tokenizer: Any, max_length: int
+    examples: Sequence[Example], tokenizer: Any, *, max_length: int
 ) -> tuple[dict[str, list[list[int]]], int]:
     """The tokenizer's fields for some examples, and how many of these it had to cut."""
     options = {"padding": False, "return_attention_mask": False}

@@ -69,7 +69,7 @@ MRPC_DEV_IDS = "dev_ids.tsv"
 _MRPC_IDS = ("#1 ID", "#2 ID")
 
 
-def read_glue(task: Task, directory: Path, parts: Sequence[str]) -> Splits:
+def read_glue(task: Task, directory: Path, *, parts: Sequence[str]) -> Splits:
     """The task's splits from a directory of its usual files, each plain or gzipped.
 
     Raises DataError for a file that is missing or has a fault (file and line).
@@ -79,11 +79,11 @@ def read_glue(task: Task, directory: Path, parts: Sequence[str]) -> Splits:
     if task.name == "mrpc" and not _there(train_file) and _there(directory / MRPC_ORIGINAL):
         return _read_original_mrpc(task, directory)
     dropped: Counter[str] = Counter()
-    train = _read_split(task, find_table(train_file), "train", dropped)
+    train = _read_split(task, find_table(train_file), prefix="train", dropped=dropped)
     validation = []
     for part in parts:
         path = find_table(directory / f"dev{_joined(part)}.tsv")
-        validation += _read_split(task, path, f"validation{_joined(part)}", dropped)
+        validation += _read_split(task, path, prefix=f"validation{_joined(part)}", dropped=dropped)
     return Splits(train, validation, dict(dropped))
 
 
@@ -105,17 +105,17 @@ def validation_parts(task: Task, wanted: str | None) -> tuple[str, ...]:
     )
 
 
-def _read_split(task: Task, path: Path, prefix: str, dropped: Counter[str]) -> list[Example]:
+def _read_split(task: Task, path: Path, *, prefix: str, dropped: Counter[str]) -> list[Example]:
     layout, findings = LAYOUTS[task.name], Findings(path)
-    rows = read_tsv(
-        path, layout.columns, findings, header=layout.header, truncated=layout.truncated
-    )
-    examples = _to_examples(task, rows, findings, prefix)
+    rows = read_tsv(findings, layout.columns, header=layout.header, truncated=layout.truncated)
+    examples = _to_examples(task, rows, findings=findings, prefix=prefix)
     dropped.update({f"{prefix}: {why}": count for why, count in findings.dropped.items()})
     return examples
 
 
-def _to_examples(task: Task, rows: Iterator[Row], findings: Findings, prefix: str) -> list[Example]:
+def _to_examples(
+    task: Task, rows: Iterator[Row], *, findings: Findings, prefix: str
+) -> list[Example]:
     layout = LAYOUTS[task.name]
     if task.kind == "regression":
         labelling = value_labelling(task.label_range)
@@ -123,7 +123,9 @@ def _to_examples(task: Task, rows: Iterator[Row], findings: Findings, prefix: st
         by_name = {name: number for number, name in enumerate(task.labels)}
         by_number = {str(number): number for number in by_name.values()}
         labelling = class_labelling(by_name if layout.spelling == NAMES else by_number)
-    return to_examples(rows, findings, labelling, prefix=prefix, unlabelled=layout.unlabelled)
+    return to_examples(
+        rows, findings, labelling=labelling, prefix=prefix, unlabelled=layout.unlabelled
+    )
 
 
 def _read_original_mrpc(task: Task, directory: Path) -> Splits:
@@ -131,7 +133,7 @@ def _read_original_mrpc(task: Task, directory: Path) -> Splits:
     path = find_table(directory / MRPC_ORIGINAL)
     held_out = _read_dev_ids(find_table(directory / MRPC_DEV_IDS))
     findings = Findings(path)
-    rows = list(read_tsv(path, (*_MRPC_IDS, *LAYOUTS["mrpc"].columns), findings))
+    rows = list(read_tsv(findings, (*_MRPC_IDS, *LAYOUTS["mrpc"].columns)))
     findings.raise_faults()
     missing = held_out - {values[:2] for _, values in rows}
     if missing:
@@ -145,14 +147,14 @@ def _read_original_mrpc(task: Task, directory: Path) -> Splits:
 
     def split(prefix: str, *, held: bool) -> list[Example]:
         chosen = ((line, v[2:]) for line, v in rows if (v[:2] in held_out) is held)
-        return _to_examples(task, chosen, findings, prefix)
+        return _to_examples(task, chosen, findings=findings, prefix=prefix)
 
     return Splits(split("train", held=False), split("validation", held=True))
 
 
 def _read_dev_ids(path: Path) -> set[tuple[Any, ...]]:
     findings = Findings(path)
-    pairs = {values for _, values in read_tsv(path, _MRPC_IDS, findings, header=_MRPC_IDS)}
+    pairs = {values for _, values in read_tsv(findings, _MRPC_IDS, header=_MRPC_IDS)}
     findings.raise_faults()
     return pairs
 

@@ -32,13 +32,15 @@ def read_hub(task: Task, parts: Sequence[str]) -> Splits:
             file=None,
             line=None,
         ) from error
-    train = _examples(task, tables["train"], "train")
+    train = _examples(task, tables["train"], prefix="train")
     names = [f"validation_{part}" if part else "validation" for part in parts]
-    validation = [example for name in names for example in _examples(task, tables[name], name)]
+    validation = [
+        example for name in names for example in _examples(task, tables[name], prefix=name)
+    ]
     return Splits(train, validation)
 
 
-def _examples(task: Task, table: Any, prefix: str) -> list[Example]:
+def _examples(task: Task, table: Any, *, prefix: str) -> list[Example]:
     feature = table.features[task.label_column]
     if task.labels and tuple(feature.names) != task.labels:
         raise DataError(

@@ -5,11 +5,11 @@ Nothing is fetched when the recipe names local data. No row is left out without 
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
 
 from verilora.data.dataset import Dataset, Example, Splits, take
 from verilora.data.glue import read_glue, validation_parts
+from verilora.data.hub import read_hub
 from verilora.data.rows import own_labelling, spell, to_examples
 from verilora.data.stdlib_pairs import build_pairs
 from verilora.data.tables import find_table, read_table
@@ -42,21 +42,20 @@ def load_dataset(section: TaskSection) -> Dataset:
 
 def _read(section: TaskSection, task: Task) -> Splits:
     if section.train is not None:
-        return Splits(_read_own(section, task, "train"), _read_own(section, task, "validation"))
+        train = _read_own(section, task, split="train")
+        return Splits(train, _read_own(section, task, split="validation"))
     if task.name == STDLIB_PAIRS:
         return build_pairs()
     parts = validation_parts(task, section.validation)
     if section.data is not None:
-        return read_glue(task, Path(section.data).expanduser(), parts)
-    # Imported here alone: the datasets library takes a second to start, and local data wants none.
-    hub = importlib.import_module("verilora.data.hub")
-    return hub.read_hub(task, parts)
+        return read_glue(task, Path(section.data).expanduser(), parts=parts)
+    return read_hub(task, parts)
 
 
-def _read_own(section: TaskSection, task: Task, split: str) -> list[Example]:
+def _read_own(section: TaskSection, task: Task, *, split: str) -> list[Example]:
     path = _own_file(section, split)
     rows, findings = read_table(path, (*task.text_columns, task.label_column))
-    return to_examples(rows, findings, own_labelling(task), prefix=split)
+    return to_examples(rows, findings, labelling=own_labelling(task), prefix=split)
 
 
 def _own_file(section: TaskSection, split: str) -> Path:

@@ -18,7 +18,7 @@ from verilora.errors import RecipeError, TrainingError, nearest
 Numbers = Sequence[int] | Sequence[float]
 
 
-def measure(names: Sequence[str], predictions: Numbers, labels: Numbers) -> dict[str, float]:
+def measure(names: Sequence[str], predictions: Numbers, *, labels: Numbers) -> dict[str, float]:
     """Each metric by name, in percent (a correlation of 0.9 is 90.0).
 
     f1 is that of class 1; macro_f1 the mean over the classes that occur. A correlation with a
@@ -38,7 +38,7 @@ def measure(names: Sequence[str], predictions: Numbers, labels: Numbers) -> dict
     return {name: 100.0 * float(MEASURES[name](labels, predictions)) for name in names}
 
 
-def majority(task: Task, train_labels: Numbers, validation_labels: Numbers) -> dict[str, float]:
+def majority(task: Task, train_labels: Numbers, *, validation_labels: Numbers) -> dict[str, float]:
     """The task's metrics, in percent, of giving every example the same answer.
 
     The answer is the commonest label of the training set (the lowest number of several), for a
@@ -49,7 +49,7 @@ def majority(task: Task, train_labels: Numbers, validation_labels: Numbers) -> d
     else:
         counts = Counter(train_labels)
         answer = min(counts, key=lambda label: (-counts[label], label))
-    return measure(task.metrics, [answer] * len(validation_labels), validation_labels)
+    return measure(task.metrics, [answer] * len(validation_labels), labels=validation_labels)
 
 
 def _refuse_not_finite(predictions: Numbers) -> None:
@@ -69,7 +69,7 @@ def _matthews(labels: Numbers, predictions: Numbers) -> float:
     return matthews_corrcoef(labels, predictions)
 
 
-def _correlation(correlate: Callable[..., Any], labels: Numbers, predictions: Numbers) -> float:
+def _correlation(labels: Numbers, predictions: Numbers, *, correlate: Callable[..., Any]) -> float:
     if _constant(labels) or _constant(predictions):
         return 0.0
     with warnings.catch_warnings():
@@ -83,12 +83,15 @@ def _constant(values: Numbers) -> bool:
     return min(values) == max(values)
 
 
+_NOTHING_FOUND: Any = 0.0
+"""F1 where nothing is positive."""
+
 MEASURES: dict[str, Callable[[Numbers, Numbers], float]] = {
     "accuracy": accuracy_score,
-    "f1": partial(f1_score, zero_division=0.0),
-    "macro_f1": partial(f1_score, average="macro", zero_division=0.0),
+    "f1": partial(f1_score, zero_division=_NOTHING_FOUND),
+    "macro_f1": partial(f1_score, average="macro", zero_division=_NOTHING_FOUND),
     "matthews": _matthews,
-    "pearson": partial(_correlation, stats.pearsonr),
-    "spearman": partial(_correlation, stats.spearmanr),
+    "pearson": partial(_correlation, correlate=stats.pearsonr),
+    "spearman": partial(_correlation, correlate=stats.spearmanr),
 }
 """Metric name -> function of (labels, predictions) giving a share of 1."""

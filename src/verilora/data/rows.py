@@ -18,8 +18,8 @@ Labelling = Callable[[Any], int | float]
 def to_examples(
     rows: Iterable[Row],
     findings: Findings,
-    labelling: Labelling,
     *,
+    labelling: Labelling,
     prefix: str,
     unlabelled: Mapping[Any, str] | None = None,
 ) -> list[Example]:

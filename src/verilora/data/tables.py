@@ -61,32 +61,31 @@ def read_table(path: Path, columns: Sequence[str]) -> tuple[Iterator[Row], Findi
             line=None,
         )
     findings = Findings(path, row="row" if ending == "parquet" else "line")
-    return _READERS[ending](path, columns, findings), findings
+    return _READERS[ending](findings, columns), findings
 
 
 def read_tsv(
-    path: Path,
-    columns: Sequence[str],
     findings: Findings,
+    columns: Sequence[str],
     *,
     header: Sequence[str] | None = None,
     truncated: str | None = None,
 ) -> Iterator[Row]:
-    """The rows of a tab-separated file, in which quotes are plain characters.
+    """The rows of the findings' file: tab-separated, with quotes as plain characters.
 
     `header` names the columns of a file that has no header line. Rows with too few fields are
     faults, or dropped for the reason `truncated` if there is one.
     """
-    rows = ((line, text.split("\t")) for line, text in _lines(path, findings))
-    return _pick(rows, columns, findings, header=header, truncated=truncated)
+    rows = ((line, text.split("\t")) for line, text in _lines(findings))
+    return _pick(rows, columns, findings=findings, header=header, truncated=truncated)
 
 
-def _read_csv(path: Path, columns: Sequence[str], findings: Findings) -> Iterator[Row]:
-    return _pick(_csv_records(path, findings), columns, findings)
+def _read_csv(findings: Findings, columns: Sequence[str]) -> Iterator[Row]:
+    return _pick(_csv_records(findings), columns, findings=findings)
 
 
-def _csv_records(path: Path, findings: Findings) -> Iterator[Fields]:
-    lines = (f"{text}\n" for _, text in _lines(path, findings))
+def _csv_records(findings: Findings) -> Iterator[Fields]:
+    lines = (f"{text}\n" for _, text in _lines(findings))
     reader = csv.reader(lines, strict=True)
     while True:
         start = reader.line_num + 1
@@ -101,14 +100,14 @@ def _csv_records(path: Path, findings: Findings) -> Iterator[Fields]:
 def _pick(
     rows: Iterator[Fields],
     columns: Sequence[str],
-    findings: Findings,
     *,
+    findings: Findings,
     header: Sequence[str] | None = None,
     truncated: str | None = None,
 ) -> Iterator[Row]:
     if header is None:
         _, header = next(rows, (1, []))
-        _check_header(header, columns, findings)
+        _check_header(header, columns, findings=findings)
     places = [header.index(column) for column in columns]
     blank: list[int] = []
     for line, fields in rows:
@@ -126,7 +125,7 @@ def _pick(
             )
 
 
-def _check_header(header: Sequence[str], columns: Sequence[str], findings: Findings) -> None:
+def _check_header(header: Sequence[str], columns: Sequence[str], *, findings: Findings) -> None:
     listed = ", ".join(f"'{name}'" for name in header)
     for column in columns:
         if header.count(column) != 1:
@@ -148,9 +147,9 @@ def _blank_inside(blank: list[int], findings: Findings) -> None:
     blank.clear()
 
 
-def _read_jsonl(path: Path, columns: Sequence[str], findings: Findings) -> Iterator[Row]:
+def _read_jsonl(findings: Findings, columns: Sequence[str]) -> Iterator[Row]:
     blank: list[int] = []
-    for line, text in _lines(path, findings):
+    for line, text in _lines(findings):
         if not text.strip():
             blank.append(line)
             continue
@@ -187,12 +186,13 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def _read_parquet(path: Path, columns: Sequence[str], findings: Findings) -> Iterator[Row]:
+def _read_parquet(findings: Findings, columns: Sequence[str]) -> Iterator[Row]:
+    path = findings.path
     with _told(path), _opened(path) as file:
         # Parquet is read from its end, which a gzip stream cannot do without starting over.
         source = io.BytesIO(file.read()) if isinstance(file, gzip.GzipFile) else file
         try:
-            yield from enumerate(_parquet_values(source, columns, findings), 1)
+            yield from enumerate(_parquet_values(source, columns, findings=findings), 1)
         except pa.ArrowException as error:
             raise DataError(
                 f"{path} is not a whole Parquet file ({error})", file=str(path), line=None
@@ -200,15 +200,15 @@ def _read_parquet(path: Path, columns: Sequence[str], findings: Findings) -> Ite
 
 
 def _parquet_values(
-    source: BinaryIO, columns: Sequence[str], findings: Findings
+    source: BinaryIO, columns: Sequence[str], *, findings: Findings
 ) -> Iterator[tuple[Any, ...]]:
     table = parquet.ParquetFile(source)
-    _check_header(table.schema_arrow.names, columns, findings)
+    _check_header(table.schema_arrow.names, columns, findings=findings)
     for batch in table.iter_batches(columns=list(columns)):
         yield from zip(*(batch[name].to_pylist() for name in columns), strict=True)
 
 
-_READERS: dict[str, Callable[[Path, Sequence[str], Findings], Iterator[Row]]] = {
+_READERS: dict[str, Callable[[Findings, Sequence[str]], Iterator[Row]]] = {
     "csv": _read_csv,
     "tsv": read_tsv,
     "jsonl": _read_jsonl,
@@ -216,9 +216,9 @@ _READERS: dict[str, Callable[[Path, Sequence[str], Findings], Iterator[Row]]] = 
 }
 
 
-def _lines(path: Path, findings: Findings) -> Iterator[tuple[int, str]]:
+def _lines(findings: Findings) -> Iterator[tuple[int, str]]:
     """(line from 1, text without its end) by newline alone: texts may hold other separators."""
-    with _told(path), _opened(path) as file:
+    with _told(findings.path), _opened(findings.path) as file:
         for number, raw in enumerate(file, 1):
             if number == 1:
                 raw = raw.removeprefix(b"\xef\xbb\xbf")

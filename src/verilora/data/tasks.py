@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from verilora.errors import RecipeError, nearest
@@ -53,20 +53,21 @@ class Task:
         return len(self.labels) or 1
 
 
-def _classification(
-    name: str, columns: tuple[str, ...], labels: tuple[str, ...], *metrics: str
-) -> Task:
-    return Task(name, "classification", columns, "label", labels, metrics or ("accuracy",))
+def _classes(name: str, columns: tuple[str, ...], *labels: str) -> Task:
+    return Task(name, "classification", columns, "label", labels=labels, metrics=("accuracy",))
 
 
 _SENTENCES = ("sentence1", "sentence2")
+_AND_F1 = ("accuracy", "f1")
 
 GLUE: dict[str, Task] = {
     task.name: task
     for task in (
-        _classification("cola", ("sentence",), ("unacceptable", "acceptable"), "matthews"),
-        _classification("sst2", ("sentence",), ("negative", "positive")),
-        _classification("mrpc", _SENTENCES, ("not_equivalent", "equivalent"), "accuracy", "f1"),
+        replace(
+            _classes("cola", ("sentence",), "unacceptable", "acceptable"), metrics=("matthews",)
+        ),
+        _classes("sst2", ("sentence",), "negative", "positive"),
+        replace(_classes("mrpc", _SENTENCES, "not_equivalent", "equivalent"), metrics=_AND_F1),
         Task(
             "stsb",
             "regression",
@@ -76,15 +77,14 @@ GLUE: dict[str, Task] = {
             metrics=("pearson", "spearman"),
             label_range=(0.0, 5.0),
         ),
-        _classification(
-            "qqp", ("question1", "question2"), ("not_duplicate", "duplicate"), "accuracy", "f1"
+        replace(
+            _classes("qqp", ("question1", "question2"), "not_duplicate", "duplicate"),
+            metrics=_AND_F1,
         ),
-        _classification(
-            "mnli", ("premise", "hypothesis"), ("entailment", "neutral", "contradiction")
-        ),
-        _classification("qnli", ("question", "sentence"), ("entailment", "not_entailment")),
-        _classification("rte", _SENTENCES, ("entailment", "not_entailment")),
-        _classification("wnli", _SENTENCES, ("not_entailment", "entailment")),
+        _classes("mnli", ("premise", "hypothesis"), "entailment", "neutral", "contradiction"),
+        _classes("qnli", ("question", "sentence"), "entailment", "not_entailment"),
+        _classes("rte", _SENTENCES, "entailment", "not_entailment"),
+        _classes("wnli", _SENTENCES, "not_entailment", "entailment"),
     )
 }
 """The nine GLUE tasks with columns, label order and metrics as the hub's nyu-mll/glue has them.
@@ -95,8 +95,8 @@ matched and the mismatched part together, as in Hu et al. 2021, arXiv:2106.09685
 
 _NAMED = {
     **GLUE,
-    STDLIB_PAIRS: _classification(
-        STDLIB_PAIRS, ("function", "description"), ("no", "yes"), "accuracy", "f1"
+    STDLIB_PAIRS: replace(
+        _classes(STDLIB_PAIRS, ("function", "description"), "no", "yes"), metrics=_AND_F1
     ),
 }
 
@@ -130,14 +130,11 @@ def find_task(section: TaskSection) -> Task:
 
 def _named(section: TaskSection) -> Task:
     task = _NAMED[section.name or ""]
-    return Task(
-        task.name,
-        task.kind,
-        section.text_columns or task.text_columns,
-        section.label_column or task.label_column,
-        labels=task.labels,
-        metrics=section.metrics or task.metrics,
-        label_range=task.label_range,
+    return replace(
+        task,
+        text_columns=section.text_columns or task.text_columns,
+        label_column=section.label_column or task.label_column,
+        metrics=task.metrics if section.metrics is None else section.metrics,
     )
 
 
@@ -153,7 +150,7 @@ def _own(section: TaskSection) -> Task:
         section.text_columns or (),
         section.label_column or "",
         labels=labels,
-        metrics=section.metrics or usual,
+        metrics=usual if section.metrics is None else section.metrics,
     )
 
 

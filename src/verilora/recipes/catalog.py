@@ -35,7 +35,7 @@ def load(name_or_path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     Raises RecipeError with every fault found, and the nearest names for a misspelt one.
     """
     source, mapping = _find(str(name_or_path))
-    changed = apply_overrides(mapping, overrides, source)
+    changed = apply_overrides(mapping, overrides, source=source)
     return check_recipe(changed, source)
 
 
@@ -67,10 +67,10 @@ def _find(asked: str) -> tuple[str, Mapping[str, Any]]:
         return f"recipe '{asked}'", shipped[asked]
     if path.is_file():
         return f"recipe {path}", _one_of(_parse(path.name, _read(path)), path)
-    raise RecipeError("recipe", [_not_found(asked, path, shipped)])
+    raise RecipeError("recipe", [_not_found(asked, path, shipped=shipped)])
 
 
-def _not_found(asked: str, path: Path, shipped: Mapping[str, Any]) -> str:
+def _not_found(asked: str, path: Path, *, shipped: Mapping[str, Any]) -> str:
     looks_like_path = asked.endswith(".toml") or len(path.parts) > 1
     if not looks_like_path:
         known = ", ".join(sorted(shipped))
@@ -89,7 +89,7 @@ def _not_found(asked: str, path: Path, shipped: Mapping[str, Any]) -> str:
 
 def _shipped() -> dict[str, Mapping[str, Any]]:
     found: dict[str, Mapping[str, Any]] = {}
-    for item in resources.files(__package__).iterdir():
+    for item in resources.files("verilora.recipes").iterdir():
         if item.name.endswith(".toml"):
             for mapping in _several(_parse(item.name, item.read_bytes())):
                 found[mapping["name"]] = mapping

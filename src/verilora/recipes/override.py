@@ -10,7 +10,7 @@ from verilora.errors import RecipeError
 
 
 def apply_overrides(
-    mapping: Mapping[str, Any], overrides: Sequence[str], source: str
+    mapping: Mapping[str, Any], overrides: Sequence[str], *, source: str
 ) -> dict[str, Any]:
     """The mapping with each "key.sub=value" put in, the last one last.
 
@@ -32,8 +32,9 @@ def merge(mapping: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     merged = dict(mapping)
     for key, value in changes.items():
         old = merged.get(key)
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        merged[key] = merge(old, value) if both else value
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            value = merge(old, value)
+        merged[key] = value
     return merged
 
 

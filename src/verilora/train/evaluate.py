@@ -74,7 +74,7 @@ def evaluating(
         loss=losses.mean().item(),
         predictions=predictions,
         scores=stacked.tolist(),
-        metrics=measure(build.task.metrics, predictions, encoded.labels),
+        metrics=measure(build.task.metrics, predictions, labels=encoded.labels),
         seconds=time.perf_counter() - began,
     )
 

@@ -132,7 +132,7 @@ def _selection(session: Session) -> Selection:
 
 def _data_facts(build: Build) -> DataFacts:
     dataset = build.dataset
-    answers = majority(build.task, build.train.labels, build.validation.labels)
+    answers = majority(build.task, build.train.labels, validation_labels=build.validation.labels)
     return DataFacts(
         train_rows=len(dataset.train),
         validation_rows=len(dataset.validation),
