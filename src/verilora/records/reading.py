@@ -1,0 +1,66 @@
+"""Bytes -> record, with every fault as a sentence: strict JSON first, then the record's own rules.
+
+Opens no file: the caller reads the bytes and says the name to tell.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from verilora.errors import DataError, nearest, told_together
+from verilora.records.strict_json import parse_strict
+
+Kind = TypeVar("Kind", bound=BaseModel)
+
+
+def read_record(kind: type[Kind], content: bytes, *, name: str = "the document") -> Kind:
+    """The record in the bytes of a JSON file.
+
+    Raises DataError with all `faults`: what is no strict JSON, keys that are unknown (with the
+    nearest known one), missing or of the wrong type, values that cannot be.
+    """
+    return record_of(kind, parse_strict(content, name=name), name=name)
+
+
+def record_of(kind: type[Kind], value: Any, *, name: str = "the document") -> Kind:
+    """The record of plain JSON data; raises as `read_record` does."""
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        known = _keys_of(kind)
+        faults = tuple(_told(fault, known) for fault in error.errors(include_url=False))
+        message = told_together(name, faults)
+        raise DataError(message, file=name, line=None, faults=faults) from error
+
+
+def _told(fault: Any, known: set[str]) -> str:
+    path = _path_of(fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        last = str(fault["loc"][-1])
+        return f"unknown key {path!r}{nearest(last, known)}; leave it out or spell it as known"
+    if fault["type"] == "missing":
+        return f"{path} is missing; it is wanted"
+    wanted = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if fault["type"] in ("value_error", "assertion_error"):
+        return f"{path}: {wanted}" if path else wanted
+    return f"{path or 'the document'} is {_shortened(fault['input'])}; wanted: {wanted}"
+
+
+def _path_of(location: tuple[Any, ...]) -> str:
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    return path
+
+
+def _shortened(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+def _keys_of(kind: type[BaseModel]) -> set[str]:
+    schema = kind.model_json_schema()
+    parts = [schema, *schema.get("$defs", {}).values()]
+    return {key for part in parts for key in part.get("properties", {})}

@@ -1,0 +1,33 @@
+"""What the gates look at: a verdict, and what was handed in to check it with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from verilora.records.verdict import Verdict
+
+
+@dataclass(frozen=True)
+class Case:
+    """A verdict to check. What is None was not handed in, so that its gates say "not checked"."""
+
+    verdict: Verdict
+    preregistration: Verdict | None = None
+    paper_text: str | None = None
+    """The paper as plain text."""
+    anchors: Mapping[str, str] | None = None
+    """State of each anchor: "healthy", "drift" or "no data"."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Whether a rule holds (None: not checked), and what was found, as a sentence."""
+
+    passed: bool | None
+    detail: str
+
+
+def unchecked(why: str) -> Answer:
+    """An answer that says only why there is none."""
+    return Answer(None, f"not checked: {why}")

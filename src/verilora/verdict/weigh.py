@@ -1,0 +1,110 @@
+"""A case -> its level, its gates and what follows: the one way, for making and for judging."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from verilora.records.protocol import Level
+from verilora.records.verdict import Gate, Status, Verdict
+from verilora.verdict.case import Case
+from verilora.verdict.decide import Evidence, Ruling, decide
+from verilora.verdict.gates import REGISTRATION, UNITS, check_gates
+from verilora.verdict.limits import Reason, Standing, limits
+from verilora.verdict.lower import lowest_of
+from verilora.verdict.protocol import CONFIDENCE, deviations, level_of, lowest
+from verilora.verdict.readings import default_margin
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """Level and gates of a case, and the ruling; `highest` where no ruling can be made."""
+
+    level: Level
+    gates: tuple[Gate, ...]
+    ruling: Ruling | None
+    highest: Status
+    reasons: tuple[Reason, ...]
+    confidence: float
+    """Probability at most."""
+
+
+def weigh(case: Case) -> Weighed:
+    """Everything that follows from a case, from its numbers where it has them.
+
+    Without runs, or with units mixed up, nothing can be decided, and `highest` is what the rules
+    still allow the verdict to say. Raises DataError where a margin is wanted and none is sound.
+    """
+    verdict, level, gates = case.verdict, find_level(case.verdict), check_gates(case)
+    passed = {gate.rule: gate.passed for gate in gates}
+    registered = passed[REGISTRATION] is True
+    evidence = None
+    if passed[UNITS] is not False:
+        evidence = _evidence(case, level, gates=gates, registered=registered)
+    if evidence is not None:
+        ruling = decide(evidence)
+        return Weighed(level, gates, ruling, ruling.status, ruling.reasons, ruling.confidence)
+    standing = Standing(
+        level=level,
+        runs=0,
+        numbers=0,
+        registered=registered,
+        gates=gates,
+        deviations=deviations(verdict.protocol) if verdict.protocol else (),
+    )
+    found = limits(standing)
+    highest = lowest_of([limit.ceiling for limit in found], start="reproduced")
+    reasons = tuple(limit.reason for limit in found)
+    return Weighed(level, gates, None, highest, reasons, CONFIDENCE[level])
+
+
+def find_level(verdict: Verdict) -> Level:
+    """The level that the rows add up to, never above the one that is declared.
+
+    Without rows nothing shows that the protocol was followed: proxy at most. Without a number of
+    the paper there is nothing to reproduce: unknown.
+    """
+    declared = verdict.protocol_match
+    citation = verdict.claim_citation
+    if verdict.reported is None and (citation is None or citation.reported_value is None):
+        return "unknown"
+    if not verdict.protocol:
+        return lowest([declared or "unknown", "proxy"])
+    return lowest([level_of(verdict.protocol), declared or "exact"])
+
+
+def _evidence(
+    case: Case, level: Level, *, gates: tuple[Gate, ...], registered: bool
+) -> Evidence | None:
+    verdict = case.verdict
+    reported, measured = verdict.reported, verdict.measured
+    if verdict.kind != "POST" or reported is None or measured is None or not measured.values:
+        return None
+    margin, source = _margin(case, registered)
+    return Evidence(
+        reported=reported,
+        measured=measured,
+        metric=verdict.claim_citation.reported_metric if verdict.claim_citation else None,
+        margin=margin,
+        margin_source=source,
+        level=level,
+        registered=registered,
+        gates=gates,
+        deviations=deviations(verdict.protocol) if verdict.protocol else (),
+    )
+
+
+def _margin(case: Case, registered: bool) -> tuple[float, str]:
+    """The preregistered margin; without one the default, or what is stated if that is smaller."""
+    plan = case.preregistration.plan if case.preregistration else None
+    if registered and plan is not None:
+        return plan.margin, plan.margin_source
+    verdict = case.verdict
+    stated = verdict.statistics.margin if verdict.statistics else None
+    assert verdict.reported is not None and verdict.measured is not None
+    if verdict.reported.unit != "percent" and verdict.reported.spread is None and stated:
+        return stated, "as stated, not preregistered"
+    items = verdict.measured.full_size or verdict.reported.items
+    margin, source = default_margin(verdict.reported, items=items)
+    if stated is not None and stated < margin:
+        return stated, "as stated, not preregistered"
+    return margin, source
