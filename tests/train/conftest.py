@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import csv
+import json
+import os
 import random
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +18,8 @@ from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processor
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
 from verilora.records.recipe import Recipe
+from verilora.train.build import build
+from verilora.train.session import Session, open_session
 
 GOOD = ["bright", "kind", "warm", "calm", "clear"]
 BAD = ["dull", "cruel", "cold", "loud", "dark"]
@@ -79,7 +85,7 @@ def write_rows(path: Path, rows: int, seed: int, *, values: bool) -> None:
             good = draw.random() < 0.5
             words = [draw.choice(PLAIN) for _ in range(draw.randint(1, 9))]
             words.insert(draw.randrange(len(words) + 1), draw.choice(GOOD if good else BAD))
-            label = f"{len(words) / 4:.2f}" if values else ["bad", "good"][good]
+            label = f"{1 + 3 * good + len(words) / 20:.2f}" if values else ["bad", "good"][good]
             writer.writerow([" ".join(words), label])
 
 
@@ -140,3 +146,59 @@ def regression(make_recipe: Callable[..., Recipe]) -> Callable[..., Recipe]:
         return recipe.replace(task={**task, "metrics": None})
 
     return make
+
+
+@pytest.fixture
+def opened(make_recipe: Callable[..., Recipe]) -> Callable[..., Session]:
+    """A session of the tiny recipe, ready for its first step."""
+    return lambda **training: open_session(build(make_recipe(**training)))
+
+
+class Server:
+    """A process that runs jobs (see stoppable.py), with a hash seed of its own."""
+
+    def __init__(self, hash_seed: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).parent / "stoppable.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONHASHSEED": hash_seed, "OMP_NUM_THREADS": "1"},
+        )
+
+    def run(
+        self, recipe: Recipe, out: Path, *, kill: Any = None, resume: bool = False
+    ) -> dict[str, Any]:
+        """The exit status of a run in a process of its own, and its error."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        job = {"recipe": recipe.to_mapping(), "out": str(out), "kill": kill, "resume": resume}
+        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.flush()
+        return json.loads(self._process.stdout.readline())
+
+    def close(self) -> None:
+        """Ends it."""
+        self._process.communicate()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """Runs in processes of their own."""
+    started = Server("1")
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="session")
+def other_server() -> Iterator[Server]:
+    """The same, with sets and dicts of strings in another order."""
+    started = Server("2")
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def open_recipe() -> Callable[[Recipe], Session]:
+    """A session of any recipe."""
+    return lambda recipe: open_session(build(recipe))

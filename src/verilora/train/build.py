@@ -20,7 +20,7 @@ from verilora.data.encode import Encoded
 from verilora.data.tasks import Task
 from verilora.errors import ModelError, RecipeError, nearest
 from verilora.lora import attach
-from verilora.lora.base import tensor_digest
+from verilora.lora.digests import tensor_digest
 from verilora.lora.update import LowRankUpdate
 from verilora.records.canonical import digest_of
 from verilora.records.recipe import Recipe
@@ -71,9 +71,10 @@ def build(recipe: Recipe, *, material: Material | None = None, device: str | Non
     material = material or gather(recipe)
     place = pick_device(device)
     model, head = load_model(material, place)
+    _refuse_other_tokenizer(material, model)
     digests = digests_of_base(model, head)
     notes = [*choose_trained(model, recipe, head=head), *_truncated(material)]
-    return assemble(material, model.to(place), head=head, base_digests=digests, notes=notes)
+    return assemble(material, model.to(device=place), head=head, base_digests=digests, notes=notes)
 
 
 def assemble(
@@ -118,7 +119,7 @@ def load_model(material: Material, device: torch.device) -> tuple[PreTrainedMode
                 ignore_mismatched_sizes=True,
                 output_loading_info=True,
             )
-    except (OSError, ValueError, RuntimeError, ImportError) as error:
+    except Exception as error:
         raise ModelError(
             f"the base '{recipe.model.id}' in {directory} cannot be loaded as a classifier: "
             f"{error}\nAn encoder or decoder that transformers knows, with safetensors weights, "
@@ -209,6 +210,17 @@ def _refuse_other_architecture(recipe: Recipe, model: PreTrainedModel, *, new: l
             "a directory as save_pretrained writes it is wanted",
             id=recipe.model.id,
             missing=tuple(missing),
+        )
+
+
+def _refuse_other_tokenizer(material: Material, model: PreTrainedModel) -> None:
+    rows = model.get_input_embeddings().weight.shape[0]  # type: ignore[union-attr]
+    highest = max(max(ids) for part in (material.train, material.validation) for ids in part.ids)
+    if highest >= rows:
+        raise ModelError(
+            f"the tokenizer in {material.directory} gives ids up to {highest}, and the base "
+            f"'{material.recipe.model.id}' has {rows} embeddings: they are not of one model",
+            id=material.recipe.model.id,
         )
 
 

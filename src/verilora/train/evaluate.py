@@ -13,6 +13,7 @@ from torch import nn
 from verilora.data.batches import evaluation_batches
 from verilora.data.encode import Encoded
 from verilora.data.metrics import measure
+from verilora.errors import TrainingError
 from verilora.records.events import Evaluating, Event
 from verilora.train.build import Build
 from verilora.train.forward import forward
@@ -69,6 +70,7 @@ def evaluating(
                 logits[index] = row
             yield Evaluating(done, len(batches))
     stacked = torch.stack([row for row in logits if row is not None])
+    _refuse_not_finite(stacked, encoded)
     predictions = predictions_of(stacked, build.task.kind)
     return Evaluation(
         loss=losses.mean().item(),
@@ -77,6 +79,17 @@ def evaluating(
         metrics=measure(build.task.metrics, predictions, labels=encoded.labels),
         seconds=time.perf_counter() - began,
     )
+
+
+def _refuse_not_finite(scores: torch.Tensor, encoded: Encoded) -> None:
+    bad = (~scores.isfinite().all(dim=1)).nonzero().flatten().tolist()
+    if bad:
+        raise TrainingError(
+            f"the scores of {len(bad)} of {len(scores)} evaluated examples are not finite (first: "
+            f"{encoded.example_ids[bad[0]]}); the model has diverged: lower "
+            "training.learning_rate",
+            count=len(bad),
+        )
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -51,10 +50,3 @@ class Footprint(TorchDispatchMode):
     def reset_peak(self) -> None:
         """Starts a new phase: the peak is what lives now."""
         self.peak_bytes = self.live_bytes
-
-
-def bytes_of(module: torch.nn.Module) -> int:
-    """Bytes of a module's parameters and buffers, shared storages once."""
-    tensors = [*module.parameters(), *module.buffers()]
-    storages = {t.untyped_storage()._cdata: t.untyped_storage().nbytes() for t in tensors}
-    return sum(storages.values())

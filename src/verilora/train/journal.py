@@ -46,7 +46,8 @@ def open_journal(path: Path, keep: int) -> Iterator[Journal]:
     """The journal at `path`, cut back to its first `keep` bytes."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
-        os.ftruncate(descriptor, min(keep, os.fstat(descriptor).st_size))
+        if os.fstat(descriptor).st_size > keep:
+            os.ftruncate(descriptor, keep)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}", path=path) from error
     journal = Journal(path, descriptor)

@@ -56,6 +56,13 @@ def load_tokenizer(directory: Path, recipe: Recipe) -> Any:
             "tokenizer.json (or the vocabulary files) must lie beside config.json",
             id=recipe.model.id,
         ) from error
+    if len(tokenizer) <= len(tokenizer.all_special_ids):
+        # transformers makes a tokenizer of special tokens alone where it finds no vocabulary.
+        raise ModelError(
+            f"{directory} holds no vocabulary: every word would be unknown; tokenizer.json (or "
+            "the vocabulary files) must lie beside config.json",
+            id=recipe.model.id,
+        )
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     limit = tokenizer.model_max_length

@@ -160,7 +160,7 @@ def _begin(recipe: Recipe, directory: RunDirectory, *, resume: bool, device: str
         _take_up(attempt, directory)
     if session.step == 0:
         directory.clear()
-        write_whole(directory.recipe, catalog.write(recipe))
+        write_whole(directory.recipe, catalog.to_toml(recipe))
     directory.sweep()
     return attempt
 

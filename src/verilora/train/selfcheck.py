@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from verilora.errors import SelfCheckError
-from verilora.lora.base import tensor_digest
+from verilora.lora.digests import tensor_digest
 from verilora.lora.update import LowRankUpdate
 from verilora.records.events import SelfChecked
 from verilora.train.session import Session

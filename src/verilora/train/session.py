@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
@@ -86,4 +87,7 @@ def _prepare(build: Build) -> None:
             if path and within(path, (inner,)):
                 module.training = within(path, build.head)
     if training.gradient_checkpointing:
-        build.model.gradient_checkpointing_enable({"use_reentrant": False})
+        model: Any = build.model
+        # Named so in newer versions of transformers; the older name warns there.
+        enable = getattr(model, "activation_checkpointing_enable", None)
+        (enable or model.gradient_checkpointing_enable)({"use_reentrant": False})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -46,9 +46,11 @@ def take_step(session: Session, indices: Sequence[int]) -> StepFacts:
         loss.backward()
         total += loss.detach()
         padded += passed.padded_tokens
-    norm = clip(session.trained.values(), training.max_gradient_norm)
+    gradients = [p.grad for p in session.trained.values() if p.grad is not None]
+    norm = nn.utils.get_total_norm(gradients)
     loss_value, norm_value = torch.stack((total, norm)).tolist()
     _refuse_not_finite(session, loss=loss_value, norm=norm_value)
+    clip(gradients, norm=norm_value, limit=training.max_gradient_norm)
     for group in session.optimizer.param_groups:
         group["lr"] = training.learning_rate * session.factor(session.step)
     session.optimizer.step()
@@ -64,13 +66,11 @@ def micro_batches(encoded: Encoded, indices: Sequence[int], *, size: int | None)
     return [ordered[start : start + size] for start in range(0, len(ordered), size)]
 
 
-def clip(parameters: Iterable[nn.Parameter], limit: float | None) -> Tensor:
-    """The gradients' L2 norm (a scalar tensor); they are scaled down to `limit` if above it."""
-    trained = [p for p in parameters if p.grad is not None]
-    norm = nn.utils.get_total_norm([p.grad for p in trained if p.grad is not None])
-    if limit is not None:
-        nn.utils.clip_grads_with_norm_(trained, limit, norm)
-    return norm
+def clip(gradients: Sequence[Tensor], *, norm: float, limit: float | None) -> None:
+    """Scales the gradients, in place and all alike, from the L2 norm `norm` down to `limit`."""
+    if limit is not None and norm > limit:
+        for gradient in gradients:
+            gradient.mul_(limit / norm)
 
 
 def _refuse_not_finite(session: Session, *, loss: float, norm: float) -> None:
