@@ -1,0 +1,204 @@
+"""verilora.json: what PEFT's files do not say. Format "verilora.adapter/1".
+
+| key | holds |
+|---|---|
+| format | "verilora.adapter/1" |
+| config | every field of the LoraConfig |
+| files | name -> digest, of adapter_model.safetensors and adapter_config.json |
+| base | name (hub id or null), class, dtypes, digest over all, and a digest of each tensor |
+| layers | path -> its updates (parameter, shape, rows, rank, alpha, scale ...) and tied modules |
+| trained | false if every update is zero |
+| results | as given to save_adapter |
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from verilora.errors import ConfigError, nearest
+from verilora.lora.attachment import base_tensors
+from verilora.lora.digests import base_digests
+from verilora.lora.formats.documents import DocumentError, compact_bytes, parse_document
+from verilora.lora.formats.peft.config import base_name
+from verilora.lora.formats.peft.inventory import Inventory
+from verilora.lora.formats.peft.names import CONFIG, WEIGHTS
+from verilora.lora.formats.peft.patterns import wildness
+from verilora.lora.formats.peft.sites import Site
+from verilora.records.adapter import LoraConfig
+from verilora.records.digests import digest_bytes
+
+FORMAT = "verilora.adapter/1"
+LARGEST = 64 << 20
+"""Bytes of a verilora.json that are read: a line for each tensor of the base."""
+_KEYS = {"format", "config", "files", "base", "layers", "trained", "results"}
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """A verilora.json, read and found well formed."""
+
+    config: LoraConfig
+    files: Mapping[str, str]
+    base: Mapping[str, str]
+    """State name -> digest of each tensor of the base."""
+    dtypes: tuple[str, ...]
+    layers: Mapping[str, Any]
+
+
+class SidecarError(ValueError):
+    """Faults of one verilora.json."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = tuple(faults)
+
+
+def sidecar_of(
+    model: nn.Module,
+    inventory: Inventory,
+    *,
+    files: Mapping[str, bytes],
+    trained: bool,
+    results: Any,
+) -> dict[str, Any]:
+    """The content of verilora.json for the adapter on the model. Hashes the whole base."""
+    digests = base_digests(model)
+    dtypes = {str(tensor.dtype).removeprefix("torch.") for _, tensor in base_tensors(model)}
+    return {
+        "format": FORMAT,
+        "config": inventory.config.to_mapping(),
+        "files": {name: digest_bytes(content) for name, content in files.items()},
+        "base": {
+            "name": base_name(model),
+            "class": type(model).__name__,
+            "dtypes": sorted(dtypes),
+            "digest": digest_of_base(digests),
+            "tensors": digests,
+        },
+        "layers": {site.path: site.facts() for site in inventory.sites},
+        "trained": trained,
+        "results": results,
+    }
+
+
+def digest_of_base(digests: Mapping[str, str]) -> str:
+    """One digest for a base: over its tensors' names and digests, sorted by name."""
+    return digest_bytes(compact_bytes(dict(digests)))
+
+
+def read_sidecar(content: bytes) -> Sidecar:
+    """A verilora.json. Raises SidecarError with every fault, each one sentence."""
+    try:
+        found = parse_document(content)
+    except DocumentError as error:
+        raise SidecarError([str(error)]) from error
+    if found.get("format") != FORMAT:
+        raise SidecarError([f"format is {found.get('format')!r}; {FORMAT!r} is wanted"])
+    faults = [f"unknown key '{key}'{nearest(key, _KEYS)}" for key in sorted(set(found) - _KEYS)]
+    faults += [f"the key '{key}' is missing" for key in sorted(_KEYS - set(found))]
+    faults = faults or list(_malformed(found))
+    if faults:
+        raise SidecarError(faults)
+    base = found["base"]
+    config = _config(found["config"])
+    return Sidecar(config, found["files"], base["tensors"], tuple(base["dtypes"]), found["layers"])
+
+
+def layer_faults(sidecar: Sidecar, sites: Sequence[Site]) -> list[str]:
+    """Where the recorded layers are not those of the model, one sentence each."""
+    faults = []
+    for site in sites:
+        recorded = sidecar.layers.get(site.path)
+        if recorded is None:
+            faults.append(f"verilora.json has no layer '{site.path}', which the adapter covers")
+        elif not _alike(recorded, site.facts()):
+            faults.append(
+                f"verilora.json records '{site.path}' as {recorded!r}, but on this model it is "
+                f"{site.facts()!r}"
+            )
+    gone = sorted(set(sidecar.layers) - {site.path for site in sites})
+    faults += [f"verilora.json has the layer '{path}', which is not adapted here" for path in gone]
+    return faults
+
+
+def _malformed(found: Mapping[str, Any]) -> Iterator[str]:
+    base = found["base"]
+    if not isinstance(found["config"], dict):
+        yield "config is no object"
+    if not _digests(found["files"]) or set(found["files"]) != {WEIGHTS, CONFIG}:
+        yield f"files gives no digests of {WEIGHTS} and {CONFIG}"
+    if not isinstance(base, dict) or not _digests(base.get("tensors")):
+        yield "base gives no digest of each tensor"
+    elif not _names(base.get("dtypes")):
+        yield "base gives no list of dtypes"
+    elif base.get("digest") != digest_of_base(base["tensors"]):
+        yield "base.digest is not that of the tensors listed with it; the file was edited"
+    if not isinstance(found["layers"], dict):
+        yield "layers is no object"
+    if not isinstance(found["trained"], bool):
+        yield "trained is neither true nor false"
+
+
+def _config(found: Mapping[str, Any]) -> LoraConfig:
+    try:
+        config = LoraConfig.from_mapping(found)
+    except (ConfigError, TypeError, ValueError, RecursionError) as error:
+        faults = error.facts["faults"] if isinstance(error, ConfigError) else [str(error)]
+        raise SidecarError([f"config: {fault}" for fault in faults]) from error
+    faults = [
+        f"config: {pattern!r} {fault}"
+        for pattern in _expressions(config)
+        for fault in [wildness(pattern)]
+        if fault and not _is_path(pattern)
+    ]
+    if faults:
+        raise SidecarError(faults)
+    return config
+
+
+def _expressions(config: LoraConfig) -> Iterator[str]:
+    """Every string that is used as a regular expression when the config is resolved."""
+    for value in (config.target_modules, config.exclude_modules):
+        if isinstance(value, str):
+            yield value
+    yield from config.modules_to_save
+    if not isinstance(config.exclude_modules, str):
+        yield from config.exclude_modules or ()
+    for mapping in (config.rank_pattern, config.alpha_pattern, config.fused, config.fused_sizes):
+        yield from mapping
+
+
+def _is_path(pattern: str) -> bool:
+    """Names of modules may be no regular expressions, and are not used as such then."""
+    try:
+        re.compile(pattern)
+    except re.error:
+        return True
+    return False
+
+
+def _alike(recorded: Any, own: Any) -> bool:
+    """Equal data; numbers equal to rounding."""
+    if isinstance(recorded, dict) and isinstance(own, dict):
+        return recorded.keys() == own.keys() and all(_alike(recorded[k], own[k]) for k in own)
+    if isinstance(recorded, float) or isinstance(own, float):
+        numbers = type(recorded) in (int, float) and type(own) in (int, float)
+        return numbers and math.isclose(recorded, own, rel_tol=1e-9)
+    return type(recorded) is type(own) and recorded == own
+
+
+def _digests(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(v, str) and _DIGEST.fullmatch(v) for v in value.values()
+    )
+
+
+def _names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(v, str) for v in value)
