@@ -6,6 +6,8 @@ A and B are cast to the activations' dtype, never the activations to theirs.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -27,9 +29,10 @@ def lora_linear(x: Tensor, w: Tensor, *, a: Tensor, b: Tensor, scale: float) -> 
 
 
 def linear_update(x: Tensor, *, a: Tensor, b: Tensor, scale: float) -> Tensor:
-    """The update alone: scale · (x aᵀ) bᵀ, [..., in] -> [..., out].
+    """The update alone: scale · (x aᵀ) bᵀ, [..., in] -> [..., out] in x's dtype.
 
     The scale meets the rank-sized product, the smallest tensor there is.
+    Raises ShapeError if `a` and `b` disagree on rank.
     """
     _check_ranks(a, b)
     return F.linear(F.linear(x, a.to(x.dtype)) * scale, b.to(x.dtype))
@@ -40,29 +43,43 @@ def embedding_update(
 ) -> Tensor:
     """Update of an embedding: row i of the table gains scale · (b a[:, i]).
 
-    ids [...] of whole numbers, a [rank, rows], b [dim, rank] -> [..., dim] in `dtype`.
-    The row `padding_idx` receives no gradient, as in the base.
+    ids [...] of whole numbers, a [rank, rows], b [dim, rank] -> [..., dim] in `dtype`. Only the
+    rows looked up are cast. The row `padding_idx` receives no gradient, as in the base.
+    Raises ShapeError if `a` and `b` disagree on rank.
     """
     _check_ranks(a, b)
-    picked = F.embedding(ids, a.t().to(dtype), padding_idx=padding_idx)
+    picked = F.embedding(ids, a.t(), padding_idx=padding_idx).to(dtype)
     return F.linear(picked * scale, b.to(dtype))
 
 
-def mix_channels(h: Tensor, *, b: Tensor, scale: float, groups: int, dimensions: int) -> Tensor:
-    """Second half of a convolution's update: a 1-wide convolution by b, times scale.
+def mix_channels(h: Tensor, *, b: Tensor, scale: float, dimensions: int) -> Tensor:
+    """Second half of a convolution's update: scale · (a 1-wide convolution of h by b).
 
-    h [batch, groups · rank, *space] or without batch, b [out, rank] -> [batch, out, *space], with
-    `dimensions` of space; the outputs of group g read the rank channels of group g.
+    h [batch, rank, *space], or without batch, with `dimensions` of space; b [out, rank]
+    -> [batch, out, *space] in h's dtype.
     """
     kernel = b.to(h.dtype).reshape(*b.shape, *[1] * dimensions)
-    return _CONVOLUTIONS[dimensions](h * scale, kernel, groups=groups)
+    return _CONVOLUTIONS[dimensions](h * scale, kernel)
 
 
-def dense_update(a: Tensor, b: Tensor, *, scale: float) -> Tensor:
-    """The whole matrix scale · b a in float32 (float64 stays), [out, in]; stacks of them too."""
+def dense_update(
+    a: Tensor, b: Tensor, *, scale: float, dtype: torch.dtype = torch.float32
+) -> Tensor:
+    """The whole matrix scale · b a, [out, in], in `dtype` or a's if wider; stacks of them too.
+
+    Autocast has no say in it. One product of full size, no other tensor of that size.
+    Raises ShapeError if `a` and `b` disagree on rank.
+    """
     _check_ranks(a, b)
-    wide = torch.float64 if a.dtype == torch.float64 else torch.float32
-    return (b.to(wide) @ a.to(wide)) * scale
+    wide = torch.promote_types(a.dtype, dtype)
+    with _without_autocast(a.device.type):
+        return (b.to(wide) * scale) @ a.to(wide)
+
+
+def _without_autocast(device: str) -> AbstractContextManager[object]:
+    if device == "meta":  # torch knows no autocast for it
+        return nullcontext()
+    return torch.autocast(device, enabled=False)
 
 
 def _check_ranks(a: Tensor, b: Tensor) -> None:

@@ -1,7 +1,7 @@
 """Change any torch model, and change it back. Needs torch and the standard library alone."""
 
 from verilora.lora.attach import adapter_parameters, attach, detach
-from verilora.lora.base import base_digests
+from verilora.lora.digests import base_digests
 from verilora.lora.explain import Explanation, explain
 from verilora.lora.merge import MergeReport, merge, unmerge
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from verilora.errors import StateError
+from verilora.errors import LayerError, StateError
 from verilora.lora.attachment import (
     AdaptedLayer,
     Attachment,
+    attached_part,
     attachment_of,
     copy_of,
     each_update_set,
@@ -19,12 +22,20 @@ from verilora.lora.attachment import (
     keep_attachment,
 )
 from verilora.lora.blueprint import Blueprint, draw_blueprints
-from verilora.lora.layers import Adapted, adapt, restore, way_for
+from verilora.lora.layers import Adapted, adapt, restore
 from verilora.lora.merge import unmerge
 from verilora.lora.targets import resolve
 from verilora.lora.tied import settle_ties
-from verilora.lora.update import LowRankUpdate
+from verilora.lora.update import LowRankUpdate, UpdateSet, refuse_loading
 from verilora.records.adapter import LoraConfig
+
+# Of torch.compile and torch.distributed; told by name, because importing them takes time.
+WRAPPERS = (
+    "OptimizedModule",
+    "DataParallel",
+    "DistributedDataParallel",
+    "FullyShardedDataParallel",
+)
 
 
 def attach(model: nn.Module, config: LoraConfig) -> nn.Module:
@@ -32,26 +43,29 @@ def attach(model: nn.Module, config: LoraConfig) -> nn.Module:
 
     The model's class, methods and base state_dict keys stay; its outputs are equal to the bit.
     Only the updates and `config.modules_to_save` require gradients afterwards. Nothing is changed
-    if an error is raised.
+    if an error is raised. Costs a copy of the modules trained whole and of running statistics.
     Raises TargetError for what matches nothing, LayerError for what cannot be adapted (a rank
-    above the layer's size, a quantised weight), TiedWeightError, StateError if attached already.
+    above the layer's size, a quantised weight), TiedWeightError, StateError if attached already
+    or if the model is wrapped (torch.compile, data parallel): attach comes before wrapping.
     Source: Hu et al. 2021, arXiv:2106.09685, section 4.
     """
-    if any(isinstance(module, Adapted) for module in model.modules()):
-        raise StateError("the model has an adapter already; call detach(model) first")
+    _refuse_state(model)
     resolved = resolve(model, config)
     prints = draw_blueprints(model, config, resolved)
-    prints, loose = settle_ties(model, prints, whole=resolved.whole, tied=config.tied)
-    attachment = Attachment(config, {}, resolved.whole)
-    _remember(model, attachment)
-    for name in loose:
-        _untie(model, name, attachment)
-    for blueprint in prints:
-        _adapt(model, blueprint, config)
-        attachment.layers[blueprint.path] = AdaptedLayer(
-            blueprint.path, blueprint.kind, blueprint.rule, blueprint.partners
-        )
-    _freeze(model, resolved.whole)
+    prints, loose = settle_ties(model, prints, resolved=resolved, config=config)
+    # All that takes memory comes first, then what cannot fail for lack of it.
+    updates = [p.new_updates(model.get_submodule(p.path), config) for p in prints]
+    copies = {name: nn.Parameter(copy_of(model.get_parameter(name))) for name in loose}
+    attachment = _remember(model, Attachment(config, {}, resolved.whole))
+    try:
+        _untie(model, copies, attachment)
+        for blueprint, own in zip(prints, updates, strict=True):
+            attachment.layers[blueprint.path] = _adapt(model, blueprint, own)
+        _freeze(model, resolved.whole)
+        attachment.guard = model.register_load_state_dict_pre_hook(_refuse_while_merged)
+    except BaseException:
+        _undo(model, attachment)
+        raise
     keep_attachment(model, attachment)
     return model
 
@@ -59,24 +73,26 @@ def attach(model: nn.Module, config: LoraConfig) -> nn.Module:
 def detach(model: nn.Module) -> nn.Module:
     """Takes the adapter off and gives back the very model that came in, to the bit.
 
-    Weights trained whole, running statistics, ties and requires_grad flags are as before attach.
-    Raises StateError if nothing is attached.
+    Weights trained whole, running statistics, ties and requires_grad flags are as before attach;
+    gradients of weights trained whole are dropped.
+    Raises StateError, with nothing changed, if nothing is attached or if a module that was
+    trained whole is not there any more.
     """
     attachment = attachment_of(model)
+    state = model.state_dict(keep_vars=True)
+    lost = [name for name in attachment.originals if name not in state]
+    if lost:
+        raise StateError(
+            f"{lost[0]} was trained whole and is not in the model any more, so that what it was "
+            "before cannot be given back; put the module back first",
+            names=tuple(lost),
+        )
     if is_merged(model):
         unmerge(model)
-    for layer in attachment.layers.values():
-        for path in (layer.path, *layer.partners):
-            restore(model.get_submodule(path))
-    for name, parameter in attachment.untied.items():
-        path, _, attribute = name.rpartition(".")
-        model.get_submodule(path)._parameters[attribute] = parameter
-    if attachment.tie_flag is not None:
-        model.config.tie_word_embeddings = attachment.tie_flag  # type: ignore[union-attr]
+    for path in attachment.whole:
+        model.get_submodule(path).zero_grad(set_to_none=True)
+    _undo(model, attachment)
     _give_back(model, attachment.originals)
-    for name, parameter in model.named_parameters():
-        parameter.requires_grad_(attachment.required_grad.get(name, parameter.requires_grad))
-        parameter.grad = None
     keep_attachment(model, None)
     return model
 
@@ -84,57 +100,84 @@ def detach(model: nn.Module) -> nn.Module:
 def adapter_parameters(model: nn.Module) -> Iterator[nn.Parameter]:
     """The trainable parameters: every update's A and B, then the modules trained whole.
 
-    Each once, in the model's order. Raises StateError if nothing is attached.
+    Each once, in the model's order; those whose requires_grad somebody took away are left out.
+    Raises StateError if nothing is attached.
     """
     attachment = attachment_of(model)
     seen: set[int] = set()
-    sources = [updates.parameters() for _, updates in each_update_set(model)]
-    sources += [model.get_submodule(path).parameters() for path in attachment.whole]
+    sources: list[nn.Module] = [updates for _, updates in each_update_set(model)]
+    sources += [model.get_submodule(path) for path in attachment.whole]
     for source in sources:
-        for parameter in source:
-            if id(parameter) not in seen:
+        for parameter in source.parameters():
+            if parameter.requires_grad and id(parameter) not in seen:
                 seen.add(id(parameter))
                 yield parameter
 
 
-def _remember(model: nn.Module, attachment: Attachment) -> None:
+def _refuse_state(model: nn.Module) -> None:
+    part = attached_part(model)
+    if part == "":
+        raise StateError("the model has an adapter already; call detach(model) first")
+    if part is not None:
+        raise StateError(f"its part '{part}' has an adapter already; detach that one first")
+    if any(isinstance(module, Adapted | UpdateSet) for module in model.modules()):
+        raise StateError("the model is part of one that has an adapter already; detach that one")
+    if type(model).__name__ in WRAPPERS:
+        inner = "_orig_mod" if hasattr(model, "_orig_mod") else "module"
+        raise StateError(
+            f"the model is wrapped in {type(model).__name__}, so that every path would begin with "
+            f"'{inner}.'; attach to the model itself ({inner}), before wrapping it"
+        )
+
+
+def _remember(model: nn.Module, attachment: Attachment) -> Attachment:
     """Keeps the bits that training may change without a gradient, or trains whole."""
     attachment.required_grad = {n: p.requires_grad for n, p in model.named_parameters()}
     originals = attachment.originals
     for path in attachment.whole:
         for name, tensor in model.get_submodule(path).state_dict(prefix=f"{path}.").items():
-            originals[name] = copy_of(tensor)
+            if isinstance(tensor, torch.Tensor):
+                originals[name] = copy_of(tensor)
     for path, module in model.named_modules():
         if isinstance(module, _NormBase) and module.track_running_stats:
             for name, buffer in module.named_buffers(prefix=path):
                 originals.setdefault(name, copy_of(buffer))
+    return attachment
 
 
-def _untie(model: nn.Module, name: str, attachment: Attachment) -> None:
-    """Gives the parameter a copy of its own; the model's config says so too."""
-    path, _, attribute = name.rpartition(".")
-    module = model.get_submodule(path)
-    original = module._parameters[attribute]
-    assert original is not None
-    attachment.untied[name] = original
-    module._parameters[attribute] = nn.Parameter(
-        copy_of(original), requires_grad=original.requires_grad
-    )
+def _untie(model: nn.Module, copies: dict[str, nn.Parameter], attachment: Attachment) -> None:
+    """Gives each parameter a copy of its own; the model's config says so too."""
     settings = getattr(model, "config", None)
-    if getattr(settings, "tie_word_embeddings", False):
-        attachment.tie_flag = True
-        settings.tie_word_embeddings = False  # type: ignore[union-attr]
+    vocabulary = _vocabulary_weights(model)
+    for name, copy in copies.items():
+        path, _, attribute = name.rpartition(".")
+        module = model.get_submodule(path)
+        original = module._parameters[attribute]
+        assert original is not None
+        attachment.untied[name] = original
+        module._parameters[attribute] = copy.requires_grad_(original.requires_grad)
+        if getattr(settings, "tie_word_embeddings", False) and id(original) in vocabulary:
+            attachment.tie_flag = True
+            settings.tie_word_embeddings = False  # type: ignore[union-attr]
 
 
-def _adapt(model: nn.Module, blueprint: Blueprint, config: LoraConfig) -> None:
-    module = model.get_submodule(blueprint.path)
-    updates = blueprint.new_updates(module, config)
-    adapt(module, blueprint.way, updates)
-    for path in blueprint.partners:
-        partner = model.get_submodule(path)
-        way = way_for(partner, model.get_submodule(path.rpartition(".")[0]))
-        assert way is not None
-        adapt(partner, way, updates)
+def _vocabulary_weights(model: nn.Module) -> set[int]:
+    """ids of the weights of a transformers model's input and output embeddings."""
+    found = set()
+    for name in ("get_input_embeddings", "get_output_embeddings"):
+        with suppress(NotImplementedError):  # a model without words
+            module = getattr(model, name, lambda: None)()
+            found |= {id(module._parameters.get("weight"))} if module is not None else set()
+    return found
+
+
+def _adapt(model: nn.Module, blueprint: Blueprint, updates: UpdateSet) -> AdaptedLayer:
+    for path, way in {blueprint.path: blueprint.way, **blueprint.partners}.items():
+        try:
+            adapt(model.get_submodule(path), way, updates)
+        except TypeError as error:
+            raise LayerError(f"{path} ({blueprint.kind}) cannot be adapted: {error}") from error
+    return AdaptedLayer(blueprint.path, blueprint.kind, blueprint.rules, tuple(blueprint.partners))
 
 
 def _freeze(model: nn.Module, whole: tuple[str, ...]) -> None:
@@ -144,8 +187,27 @@ def _freeze(model: nn.Module, whole: tuple[str, ...]) -> None:
                 parameter.requires_grad_(False)
     for path in whole:
         for parameter in model.get_submodule(path).parameters():
-            if parameter.is_floating_point():
-                parameter.requires_grad_(True)
+            parameter.requires_grad_(True)
+
+
+def _refuse_while_merged(model: nn.Module, *_: Any) -> None:
+    if is_merged(model):
+        refuse_loading("")
+
+
+def _undo(model: nn.Module, attachment: Attachment) -> None:
+    """Classes, ties and requires_grad flags as before attach, however far that came."""
+    if attachment.guard is not None:
+        attachment.guard.remove()
+    for module in list(model.modules()):
+        restore(module)
+    for name, parameter in attachment.untied.items():
+        path, _, attribute = name.rpartition(".")
+        model.get_submodule(path)._parameters[attribute] = parameter
+    if attachment.tie_flag is not None:
+        model.config.tie_word_embeddings = attachment.tie_flag  # type: ignore[union-attr]
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(attachment.required_grad.get(name, parameter.requires_grad))
 
 
 def _give_back(model: nn.Module, originals: dict[str, torch.Tensor]) -> None:

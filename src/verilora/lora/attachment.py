@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from verilora.errors import StateError
 from verilora.lora.update import UpdateSet
@@ -22,10 +23,15 @@ class AdaptedLayer:
     path: str
     kind: str
     """Class of the module before it was adapted."""
-    rule: str
-    """The entry of the config that matched."""
+    rules: dict[str, str]
+    """Name of each update -> the entry of the config that matched."""
     partners: tuple[str, ...] = ()
     """Paths of the modules that carry the same update on a shared (tied) weight."""
+
+    @property
+    def rule(self) -> str:
+        """The entry of the config that matched, of the first update."""
+        return next(iter(self.rules.values()))
 
 
 @dataclass
@@ -43,18 +49,23 @@ class Attachment:
     tie_flag: bool | None = None
     """`model.config.tie_word_embeddings` before a tie was cut."""
     required_grad: dict[str, bool] = field(default_factory=dict)
+    guard: RemovableHandle | None = None
+    """Of the hook that keeps state dicts from being loaded while merged."""
 
 
 def attachment_of(model: nn.Module) -> Attachment:
-    """The model's attachment. Raises StateError if nothing is attached."""
+    """The model's attachment. Raises StateError if nothing is attached to this very module."""
     attachment = vars(model).get(_PLACE)
     if attachment is None:
-        inner = next((p for p, m in model.named_modules() if _PLACE in vars(m)), None)
-        hint = (
-            f"; it is attached to its part '{inner}'" if inner else "; call attach(model, config)"
-        )
-        raise StateError(f"{type(model).__name__} has no adapter attached{hint}")
+        part = attached_part(model)
+        hint = "call attach(model, config)" if part is None else f"its part '{part}' has: give that"
+        raise StateError(f"{type(model).__name__} has no adapter attached; {hint}")
     return attachment
+
+
+def attached_part(model: nn.Module) -> str | None:
+    """Path of the outermost module that has an attachment ("" for the model), or None."""
+    return next((path for path, module in model.named_modules() if _PLACE in vars(module)), None)
 
 
 def keep_attachment(model: nn.Module, attachment: Attachment | None) -> None:
@@ -66,8 +77,14 @@ def keep_attachment(model: nn.Module, attachment: Attachment | None) -> None:
 
 
 def updates_of(model: nn.Module, path: str) -> UpdateSet:
-    """The updates of the adapted module at `path`."""
-    return model.get_submodule(path).lora  # type: ignore[return-value]
+    """The updates of the adapted module at `path`.
+
+    Raises StateError if somebody put another module there after attach.
+    """
+    updates = model.get_submodule(path)._modules.get("lora")
+    if not isinstance(updates, UpdateSet):
+        raise StateError(f"{path} was replaced since attach and has lost its adapter", path=path)
+    return updates
 
 
 def each_update_set(model: nn.Module) -> Iterator[tuple[str, UpdateSet]]:
@@ -84,15 +101,30 @@ def is_merged(model: nn.Module) -> bool:
 def base_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """(name, tensor) of the base as it was before attach, in the order of its state dict.
 
-    Without the modules trained whole, whose base values belong to no checkpoint (a new head).
+    Without the modules trained whole, whose base values belong to no checkpoint (a new head);
+    a weight of theirs that another module shares is there under the other's name.
     Merged or not: merged weights are given by the bits kept from before.
     """
     attachment = attachment_of(model)
-    kept = kept_bits(model)
-    for name, tensor in model.state_dict(keep_vars=True).items():
-        if is_adapter_name(model, name) or _within(name, attachment.whole):
-            continue
-        yield name, kept.get(id(tensor), attachment.originals.get(name, tensor)).detach()
+    whole = [model.get_submodule(path) for path in attachment.whole]
+    trained = {id(inner) for module in whole for inner in module.modules()}
+    state = model.state_dict(keep_vars=True)
+    before = {id(state[n]): bits for n, bits in attachment.originals.items() if n in state}
+    before |= kept_bits(model)
+    for name, tensor in state.items():
+        holder = _holder(model, name)
+        if isinstance(tensor, Tensor) and not (
+            id(holder) in trained or is_adapter_name(model, name)
+        ):
+            yield name, before.get(id(tensor), tensor).detach()
+
+
+def _holder(model: nn.Module, name: str) -> nn.Module | None:
+    """The module that a state name belongs to; None if its path leads nowhere (a hook's name)."""
+    try:
+        return model.get_submodule(name.rpartition(".")[0])
+    except AttributeError:
+        return None
 
 
 def kept_bits(model: nn.Module) -> dict[int, Tensor]:
@@ -113,10 +145,6 @@ def is_adapter_name(model: nn.Module, name: str) -> bool:
         part == "lora" and isinstance(model.get_submodule(".".join(parts[: i + 1])), UpdateSet)
         for i, part in enumerate(parts)
     )
-
-
-def _within(name: str, paths: tuple[str, ...]) -> bool:
-    return any(name.startswith(f"{path}.") for path in paths)
 
 
 def copy_of(tensor: Tensor) -> Tensor:

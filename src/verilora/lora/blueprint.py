@@ -10,9 +10,15 @@ from torch import Tensor, nn
 from verilora.errors import LayerError, told_together
 from verilora.lora.fused import PartsError, fused_key, part_rows
 from verilora.lora.init import initial_embedding_factors, initial_factors
-from verilora.lora.layers import Adapted, EmbeddingAdapted, WeightAdapted, way_for
+from verilora.lora.layers import (
+    CONVOLUTIONS,
+    Adapted,
+    EmbeddingAdapted,
+    WeightAdapted,
+    is_conv1d_of_gpt2,
+)
 from verilora.lora.layout import Layout, is_floating
-from verilora.lora.targets import Match, Resolved
+from verilora.lora.targets import Match, Resolved, Ways
 from verilora.lora.update import LowRankUpdate, UpdateSet
 from verilora.records.adapter import LoraConfig
 
@@ -24,11 +30,12 @@ class Blueprint:
     path: str
     kind: str
     """Class of the module."""
-    rule: str
     way: type[Adapted]
     layouts: dict[str, Layout] = field(default_factory=dict)
     """Name of the update ("weight", a fused part, a parameter) -> its layout."""
-    partners: tuple[str, ...] = ()
+    rules: dict[str, str] = field(default_factory=dict)
+    """Name of the update -> the entry of the config that matched."""
+    partners: Ways = field(default_factory=dict)
     """Paths that get the same updates, because the weight is tied and the tie is kept."""
 
     def parameters(self) -> list[str]:
@@ -73,14 +80,15 @@ def pattern_path(path: str, layout: Layout) -> str:
 def draw_blueprints(model: nn.Module, config: LoraConfig, resolved: Resolved) -> list[Blueprint]:
     """A blueprint for each matched module, in order; nothing is changed.
 
-    Raises LayerError with every layer that cannot be adapted as asked.
+    Raises LayerError with every layer that cannot be adapted or trained whole as asked.
     """
     prints: dict[str, Blueprint] = {}
-    faults: list[str] = []
+    faults = [fault for path in resolved.whole for fault in _untrainable(model, path)]
     for match in resolved.matches:
-        fault = _refuse(model, match, config)
+        fault = _refuse(model, match, config, ways=resolved.ways)
         if fault is None:
-            blueprint = prints.setdefault(match.path, _outline(model, match))
+            outline = _outline(model, match, resolved.ways)
+            blueprint = prints.setdefault(match.path, outline)
             fault = _add_layouts(blueprint, model, match, config=config)
         if fault is not None:
             faults.append(fault)
@@ -91,49 +99,71 @@ def draw_blueprints(model: nn.Module, config: LoraConfig, resolved: Resolved) ->
     return list(prints.values())
 
 
-def _outline(model: nn.Module, match: Match) -> Blueprint:
-    module = model.get_submodule(match.path)
-    way = WeightAdapted if match.bare else way_for(module, _parent(model, match.path))
-    assert way is not None
-    return Blueprint(match.path, type(module).__name__, match.rule, way)
-
-
-def _refuse(model: nn.Module, match: Match, config: LoraConfig) -> str | None:
-    """Why the matched parameter cannot be adapted at all, or None."""
-    if not match.path:
-        return f"'{match.parameter}' belongs to the model itself, whose class must stay"
-    module = model.get_submodule(match.path)
-    name = f"{match.path}.{match.parameter}"
-    weight = module._parameters.get(match.parameter)
+def refuse_module(model: nn.Module, path: str, parameter: str = "weight") -> str | None:
+    """Why a parameter of the module at `path` can be adapted in no way, or None."""
+    module = model.get_submodule(path)
+    name = f"{path}.{parameter}"
+    weight = module._parameters.get(parameter)
     if weight is None:
         return f"{name} is not a plain parameter (parametrized or replaced); adapt it before that"
+    if isinstance(weight, nn.UninitializedParameter):
+        return f"{name} has no shape yet; run the model once before"
     if not is_floating(weight):
         return f"{name} is stored as {weight.dtype}; a floating-point weight is wanted"
-    if "lora" in dir(module):
-        return f"{match.path} has an attribute named 'lora' of its own"
-    if getattr(module, "max_norm", None) is not None:
-        return f"{match.path} rescales its rows while it runs (max_norm); that cannot be merged"
-    way = WeightAdapted if match.bare else way_for(module, _parent(model, match.path))
-    if way is WeightAdapted and config.dropout:
+    if hasattr(type(weight), "__tensor_flatten__"):
         return (
-            f"{name} is adapted as a weight ({type(module).__name__} computes with it in its own "
-            "way), where dropout of the input has no place; set dropout=0 or exclude it"
+            f"{name} is a {type(weight).__name__} (quantised or spread over machines); a plain "
+            "tensor is wanted, so adapt it before that"
         )
+    if "lora" in dir(module):
+        return f"{path} has an attribute named 'lora' of its own"
+    if getattr(module, "max_norm", None) is not None:
+        return f"{path} rescales its rows while it runs (max_norm); that cannot be merged"
+    if isinstance(module, nn.RNNBase):
+        return f"{path} ({type(module).__name__}) keeps its weights in a list that it runs from"
     return None
+
+
+def _outline(model: nn.Module, match: Match, ways: Ways) -> Blueprint:
+    way = WeightAdapted if match.bare else ways[match.path]
+    return Blueprint(match.path, type(model.get_submodule(match.path)).__name__, way)
+
+
+def _refuse(model: nn.Module, match: Match, config: LoraConfig, *, ways: Ways) -> str | None:
+    """Why the matched parameter cannot be adapted as the config asks, or None."""
+    if not match.path:
+        return f"'{match.parameter}' belongs to the model itself, whose class must stay"
+    fault = refuse_module(model, match.path, match.parameter)
+    if fault is None and config.dropout and (match.bare or ways[match.path] is WeightAdapted):
+        kind = type(model.get_submodule(match.path)).__name__
+        return (
+            f"{match.path}.{match.parameter} is adapted as a weight ({kind} computes with it in "
+            "its own way, or another module reads it), where dropout of the input has no place; "
+            "set dropout=0 or exclude it"
+        )
+    return fault
+
+
+def _untrainable(model: nn.Module, path: str) -> list[str]:
+    """Why a module cannot be trained whole."""
+    return [
+        f"{path}.{name} of modules_to_save is stored as {parameter.dtype} and cannot be trained"
+        for name, parameter in model.get_submodule(path).named_parameters()
+        if not is_floating(parameter)
+    ]
 
 
 def _add_layouts(
     blueprint: Blueprint, model: nn.Module, match: Match, *, config: LoraConfig
 ) -> str | None:
     """Adds the layouts of the match; the fault that forbids it, or None."""
-    module = model.get_submodule(match.path)
-    weight = module._parameters[match.parameter]
+    weight = model.get_submodule(match.path)._parameters[match.parameter]
     assert weight is not None
     try:
         layouts = _layouts(model, match, weight, config=config)
     except PartsError as error:
         return str(error)
-    for layout in layouts.values():
+    for name, layout in layouts.items():
         rank = config.rank_of(pattern_path(match.path, layout))
         most = min(layout.out_features, layout.in_features)
         if rank > most:
@@ -141,7 +171,10 @@ def _add_layouts(
                 f"rank {rank} is above the size of {match.path} "
                 f"({layout.out_features} x {layout.in_features}); at most {most}"
             )
+        if not UpdateSet.takes_name(name):
+            return f"{match.path}: an update cannot be named '{name}'; choose another name"
     blueprint.layouts.update(layouts)
+    blueprint.rules.update(dict.fromkeys(layouts, match.rule))
     return None
 
 
@@ -150,17 +183,21 @@ def _layouts(
 ) -> dict[str, Layout]:
     module = model.get_submodule(match.path)
     shape = tuple(weight.shape)
-    if match.bare and len(shape) == 3:
+    key = next((k for name in match.names if (k := fused_key(name, config))), None)
+    if match.bare and len(shape) == 3 and key is None and not isinstance(module, CONVOLUTIONS):
         turned = bool(getattr(module, "is_transposed", False))
         return {match.parameter: Layout(match.parameter, shape, turned, experts=shape[0])}
-    if len(shape) < 2 or (match.bare and len(shape) > 3):
+    if len(shape) < 2 or (len(shape) > 2 and not isinstance(module, CONVOLUTIONS)):
         raise PartsError(f"{match.path}.{match.parameter} has shape {shape}; 2-D or 3-D is wanted")
-    way = way_for(module, _parent(model, match.path))
-    layout = Layout(match.parameter, shape, bool(way and stores_transposed(module)))
-    key = None if match.bare else fused_key(match.path, config)
+    layout = Layout(match.parameter, shape, stores_transposed(module))
     if key is None:
         return {match.parameter: layout}
-    rows = part_rows(key, layout.out_features, config=config, model=model)
+    if match.bare or len(shape) != 2 or isinstance(module, nn.Embedding):
+        raise PartsError(
+            f"fused '{key}' means {match.path}, which is no Linear or GPT-2 Conv1D: only their "
+            "parts can be adapted"
+        )
+    rows = part_rows(match.path, layout.out_features, config=config, model=model)
     return {
         part: Layout("weight", shape, layout.transposed, rows=span) for part, span in rows.items()
     }
@@ -168,10 +205,4 @@ def _layouts(
 
 def stores_transposed(module: nn.Module) -> bool:
     """True for the layers whose weight is [in, out]: embeddings and GPT-2's Conv1D."""
-    return isinstance(module, nn.Embedding) or not isinstance(
-        module, nn.Linear | nn.Conv1d | nn.Conv2d | nn.Conv3d
-    )
-
-
-def _parent(model: nn.Module, path: str) -> nn.Module:
-    return model.get_submodule(path.rpartition(".")[0])
+    return isinstance(module, nn.Embedding) or is_conv1d_of_gpt2(module)

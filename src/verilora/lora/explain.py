@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from verilora.lora.attachment import attachment_of, each_update_set, kept_bits
-from verilora.lora.update import LowRankUpdate, UpdateSet
+from verilora.lora.attachment import attachment_of, each_update_set, kept_bits, updates_of
+from verilora.lora.layers import WeightAdapted
+from verilora.lora.layout import Layout
+from verilora.lora.update import LowRankUpdate
 
 
 @dataclass(frozen=True)
@@ -86,39 +89,49 @@ class Explanation:
 def explain(model: nn.Module) -> Explanation:
     """One record for each update of the model, merged or not; changes nothing.
 
-    Costs a dense update for each adapted weight, one at a time.
+    Norms are exact and cheap: ‖BA‖² = Σ (BᵀB) ∘ (AAᵀ) needs no matrix of the weight's size.
     Raises StateError if nothing is attached.
     """
-    attachment = attachment_of(model)
+    attachment, kept = attachment_of(model), kept_bits(model)
     layers = [
-        _explain_update(model, path, updates, name)
+        _explain_update(model, path, name, kept=kept)
         for path, updates in each_update_set(model)
         for name in updates
     ]
     own = {id(p) for _, updates in each_update_set(model) for p in updates.parameters()}
     whole = {p: None for path in attachment.whole for p in model.get_submodule(path).parameters()}
-    total = sum(p.numel() for p in model.parameters() if id(p) not in own)
     return Explanation(
         layers=tuple(layers),
         whole=attachment.whole,
         adapter_parameters=sum(layer.parameters for layer in layers),
         whole_parameters=sum(p.numel() for p in whole),
-        total_parameters=total,
+        total_parameters=sum(p.numel() for p in model.parameters() if id(p) not in own),
     )
 
 
-@torch.no_grad()
-def _explain_update(model: nn.Module, path: str, updates: UpdateSet, name: str) -> LayerExplanation:
+def update_norm(update: LowRankUpdate) -> float:
+    """‖scale · BA‖, Frobenius, over all experts of a stack; exactly 0.0 if A or B is zero."""
+    if update.A.is_meta:
+        return 0.0
+    a, b = (factor.detach().cpu().double() for factor in (update.A, update.B))
+    squared = ((b.transpose(-1, -2) @ b) * (a @ a.transpose(-1, -2))).sum().item()
+    return update.scale * math.sqrt(max(squared, 0.0))
+
+
+def _explain_update(
+    model: nn.Module, path: str, name: str, *, kept: dict[int, Tensor]
+) -> LayerExplanation:
     layer, module = attachment_of(model).layers[path], model.get_submodule(path)
+    updates = updates_of(model, path)
     update = updates[name]
     assert isinstance(update, LowRankUpdate)
-    norm, base = _norms(model, module, update)
+    norm, weight = update_norm(update), _weight_norm(module, update.layout, kept)
     return LayerExplanation(
         path=path,
         name=name,
         kind=layer.kind,
-        way="weight" if getattr(module, "read_parameters", ()) else "output",
-        rule=layer.rule,
+        way="weight" if isinstance(module, WeightAdapted) else "output",
+        rule=layer.rules[name],
         rank=update.rank,
         alpha=update.alpha,
         scale=update.scale,
@@ -127,22 +140,20 @@ def _explain_update(model: nn.Module, path: str, updates: UpdateSet, name: str) 
         tied=layer.partners,
         merged=updates.merged,
         trained=norm > 0,
-        relative_norm=norm / base if base else 0.0,
+        relative_norm=norm / weight if weight else 0.0,
     )
 
 
-def _norms(model: nn.Module, module: nn.Module, update: LowRankUpdate) -> tuple[float, float]:
-    parameter = module._parameters[update.layout.parameter]
+@torch.no_grad()
+def _weight_norm(module: nn.Module, layout: Layout, kept: dict[int, Tensor]) -> float:
+    """‖W‖ of the base, of the update's own rows."""
+    parameter = module._parameters[layout.parameter]
     assert parameter is not None
-    if parameter.device.type == "meta":
-        return 0.0, 0.0
-    weight = kept_bits(model).get(id(parameter), parameter).float()
-    layout = update.layout
-    if layout.rows:
-        matrix = weight.t() if layout.transposed else weight
-        weight = matrix[layout.rows[0] : layout.rows[1]]
-    norm = torch.linalg.vector_norm
-    return norm(update.dense()).item(), norm(weight).item()
+    weight = kept.get(id(parameter), parameter)
+    if weight.is_meta:
+        return 0.0
+    wide = torch.promote_types(weight.dtype, torch.float32)
+    return torch.linalg.vector_norm(layout.matrix(weight.contiguous()), dtype=wide).item()
 
 
 def _row(layer: LayerExplanation) -> tuple[str, ...]:

@@ -13,8 +13,11 @@ from torch import nn
 from verilora.errors import nearest
 from verilora.records.adapter import LoraConfig, matches
 
-# In these, the rows of q, k and v alternate head by head.
-ALTERNATING = {"gpt_neox", "bloom", "falcon", "gpt_neox_japanese", "codegen"}
+# In these, the rows of q, k and v alternate head by head, or group by group.
+ALTERNATING = {
+    *("gpt_neox", "gpt_neox_japanese", "bloom", "falcon", "codegen", "deberta", "persimmon"),
+    *("fuyu", "gpt_bigcode", "minimax"),
+}
 
 
 class PartsError(ValueError):
@@ -27,17 +30,19 @@ def fused_key(path: str, config: LoraConfig) -> str | None:
 
 
 def part_rows(
-    key: str, out_features: int, *, config: LoraConfig, model: nn.Module
+    path: str, out_features: int, *, config: LoraConfig, model: nn.Module
 ) -> dict[str, tuple[int, int]]:
-    """Part to adapt -> (first row, row after the last).
+    """Part to adapt -> (first row, row after the last) for the fused projection at `path`.
 
     Raises PartsError for a part that does not exist or sizes that do not add up.
     """
-    given = config.fused_sizes.get(key)
+    key = fused_key(path, config)
+    assert key is not None
+    given = next((s for k, s in config.fused_sizes.items() if matches(k, path)), None)
     sizes = dict(given) if given else _sizes_of(key, out_features, model)
     if sum(sizes.values()) != out_features:
         raise PartsError(
-            f"the parts {sizes} of '{key}' add up to {sum(sizes.values())} rows, but it has "
+            f"the parts {sizes} of '{key}' add up to {sum(sizes.values())} rows, but {path} has "
             f"{out_features}; give fused_sizes = {{'{key}': {{part: rows, ...}}}}"
         )
     wanted = config.fused[key]
@@ -69,15 +74,22 @@ def _sizes_of(key: str, out_features: int, model: nn.Module) -> dict[str, int]:
 
 
 def sizes_from(settings: Any, key: str, out_features: int) -> dict[str, int]:
-    """Sizes of q, k, v (or gate, up) read off the model's config; {} if they do not follow."""
+    """Sizes of q, k, v (or gate, up) read off the model's config; {} if they do not follow.
+
+    They follow only if the rows are exactly those of all heads, each as wide as the config says.
+    """
     if "gate_up" in key and out_features % 2 == 0:
         return {"gate": out_features // 2, "up": out_features // 2}
     heads = _first(settings, "num_attention_heads", "n_head")
+    if not heads:
+        return {}
     fewer = _first(settings, "num_key_value_heads") or heads
-    if heads and out_features % (heads + 2 * fewer) == 0:
-        width = out_features // (heads + 2 * fewer)
-        return {"q": heads * width, "k": fewer * width, "v": fewer * width}
-    return {}
+    width = (
+        _first(settings, "head_dim") or (_first(settings, "hidden_size", "n_embd") or 0) // heads
+    )
+    if width * (heads + 2 * fewer) != out_features:
+        return {}
+    return {"q": heads * width, "k": fewer * width, "v": fewer * width}
 
 
 def _first(settings: Any, *names: str) -> int | None:

@@ -29,21 +29,15 @@ def initial_factors(
     """A and B in float32 on `like`'s device, their product zero.
 
     "kaiming": A uniform in ±1/√in (Kaiming uniform with a = √5), B zero; "gaussian": A normal
-    with deviation 1/rank. Drawn on the CPU, then moved; a meta device holds no values.
+    with deviation 1/rank. A meta device holds no values.
     Source: Hu et al. 2021, section 4.1; loralib 0.1.2 (Kaiming).
     """
     shape = layout.a_shape(rank)
-    if like.device.type == "meta":
-        a = torch.empty(shape, device="meta")
-        return a, torch.empty(layout.b_shape(rank), device="meta")
-    a = torch.empty(shape)
-    generator = generator_for(seed, path, shape)
+    zeros = torch.zeros(layout.b_shape(rank), dtype=torch.float32, device=like.device)
     if init == "gaussian":
-        a.normal_(std=1 / rank, generator=generator)
-    else:
-        bound = 1 / math.sqrt(layout.in_features)
-        a.uniform_(-bound, bound, generator=generator)
-    return a.to(like.device), torch.zeros(layout.b_shape(rank), device=like.device)
+        return _drawn(shape, seed=seed, path=path, like=like, deviation=1 / rank), zeros
+    bound = 1 / math.sqrt(layout.in_features)
+    return _drawn(shape, seed=seed, path=path, like=like, bound=bound), zeros
 
 
 def initial_embedding_factors(
@@ -53,8 +47,31 @@ def initial_embedding_factors(
 
     Source: loralib 0.1.2, layers.py (Embedding); "kaiming" and "gaussian" alike.
     """
-    shape = layout.b_shape(rank)
-    if like.device.type == "meta":
-        return torch.empty(layout.a_shape(rank), device="meta"), torch.empty(shape, device="meta")
-    b = torch.empty(shape).normal_(generator=generator_for(seed, path, shape))
-    return torch.zeros(layout.a_shape(rank), device=like.device), b.to(like.device)
+    b = _drawn(layout.b_shape(rank), seed=seed, path=path, like=like, deviation=1.0)
+    return torch.zeros(layout.a_shape(rank), dtype=torch.float32, device=like.device), b
+
+
+def _drawn(
+    shape: tuple[int, ...],
+    *,
+    seed: int,
+    path: str,
+    like: Tensor,
+    deviation: float = 0.0,
+    bound: float = 0.0,
+) -> Tensor:
+    """Normal values of the given deviation, or uniform ones in ±bound, on `like`'s device.
+
+    Drawn on the CPU in float64 and rounded, so that how a processor approximates a logarithm or
+    fuses a product cannot be seen, nor the caller's default dtype and device.
+    """
+    if like.is_meta:
+        return torch.empty(shape, dtype=torch.float32, device="meta")
+    assert bool(bound) != bool(deviation)
+    values = torch.empty(shape, dtype=torch.float64, device="cpu")
+    generator = generator_for(seed, path, shape)
+    if bound:
+        values.uniform_(-bound, bound, generator=generator)
+    else:
+        values.normal_(std=deviation, generator=generator)
+    return values.to(torch.float32).to(like.device)

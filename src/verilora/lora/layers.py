@@ -7,7 +7,7 @@ isinstance, its parameters' names and its other methods stay. Two ways, one mean
   (Linear, Embedding, convolutions, GPT-2's Conv1D, unchanged by any subclass).
 - *weight*: reading the parameter gives the effective weight. Right for every module whose forward
   reads its parameter, whatever it does with it: experts, scaled embeddings, subclasses with a
-  forward of their own, and layers whose parent reads their weight without calling them.
+  forward of their own, and layers whose weight another module reads without calling them.
 """
 
 from __future__ import annotations
@@ -19,11 +19,9 @@ import torch
 from torch import Tensor, nn
 
 from verilora.kernels.reference import embedding_update, linear_update, mix_channels
-from verilora.lora.update import UpdateSet
+from verilora.lora.update import LowRankUpdate, UpdateSet
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-# These read their children's weights without calling the children.
-WEIGHT_READERS = (nn.MultiheadAttention, nn.TransformerEncoderLayer)
 
 
 class Adapted:
@@ -34,6 +32,7 @@ class Adapted:
     read_parameters: tuple[str, ...] = ()
 
     def __reduce_ex__(self, protocol: Any) -> Any:
+        # A class made at run time has no name to be pickled by: it is made again from its parts.
         way = next(way for way in _WAYS if isinstance(self, way))
         return _rebuild, (self.base_class, way, self.read_parameters), self.__getstate__()
 
@@ -44,10 +43,8 @@ class OutputAdapted(Adapted):
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
         """The base's output plus the update's."""
         output = super().forward(*args, **kwargs)  # type: ignore[misc]
-        updates = self.lora
-        if updates.merged:
-            if updates.training and torch.is_grad_enabled():
-                updates.refuse_training(self._get_name())  # type: ignore[attr-defined]
+        if self.lora.merged:
+            self.lora.refuse_training(self.base_class.__name__)
             return output
         x = args[0] if args else next(iter(kwargs.values()))
         return output + self.update(x, output)
@@ -65,16 +62,14 @@ class LinearAdapted(OutputAdapted):
     def update(self, x: Tensor, output: Tensor) -> Tensor:
         """scale · (dropout(x) Aᵀ) Bᵀ, zeros outside the parts."""
         x = self.lora.drop(x)
-        total = None
-        for update in self.lora.updates():
-            a, b = update.factors(transposed=self.stores_transposed)
-            part = linear_update(x, a=a, b=b, scale=update.scale)
-            rows = update.layout.rows
-            if rows:
-                part = nn.functional.pad(part, (rows[0], output.shape[-1] - rows[1]))
-            total = part if total is None else total + part
-        assert total is not None
-        return total
+        parts = [(update.layout.rows, self._part(update, x)) for update in self.lora.updates()]
+        if parts[0][0] is None:
+            return parts[0][1]
+        return _side_by_side(parts, width=output.shape[-1])
+
+    def _part(self, update: LowRankUpdate, x: Tensor) -> Tensor:
+        a, b = update.factors(transposed=self.stores_transposed)
+        return linear_update(x, a=a, b=b, scale=update.scale)
 
 
 class Conv1DAdapted(LinearAdapted):
@@ -100,8 +95,9 @@ class EmbeddingAdapted(OutputAdapted):
 class ConvAdapted(OutputAdapted):
     """Convolution [out, in/groups, *kernel], any stride, dilation, padding mode and groups.
 
-    A is a kernel [rank, in/groups, *kernel] used by every group, B a 1-wide kernel: the product
-    is exactly the convolution by ΔW = B A, so that merging is possible with groups too.
+    A is a kernel [rank, in/groups, *kernel], B a 1-wide kernel: their product is exactly the
+    convolution by ΔW = BA. With groups every group uses the same A, so ΔW itself is convolved,
+    which costs what the base costs, and not groups · rank channels.
     """
 
     groups: int
@@ -109,27 +105,43 @@ class ConvAdapted(OutputAdapted):
     def update(self, x: Tensor, output: Tensor) -> Tensor:
         """scale · conv1(conv(dropout(x), A), B)."""
         (update,) = self.lora.updates()
+        x = self.lora.drop(x)
+        if self.groups > 1:
+            return self._convolve(
+                x, update.dense(torch.promote_types(x.dtype, torch.float32)).to(x.dtype)
+            )
         kernel = update.A.to(x.dtype).view(update.rank, *update.layout.shape[1:])
-        kernel = kernel.repeat(self.groups, *[1] * (kernel.dim() - 1))
-        h = self._conv_forward(self.lora.drop(x), kernel, None)  # type: ignore[attr-defined]
-        dimensions = len(update.layout.shape) - 2
-        return mix_channels(
-            h, b=update.B, scale=update.scale, groups=self.groups, dimensions=dimensions
-        )
+        h = self._convolve(x, kernel)
+        return mix_channels(h, b=update.B, scale=update.scale, dimensions=kernel.dim() - 2)
+
+    def _convolve(self, x: Tensor, kernel: Tensor) -> Tensor:
+        return self._conv_forward(x, kernel, None)  # type: ignore[attr-defined]
 
 
 class WeightAdapted(Adapted):
     """Reading an adapted parameter gives base + update; the registered parameter stays frozen."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """The base's own forward; an effective weight that it reads often is made once."""
+        updates, before = self.lora, self.lora.seen
+        updates.seen = {}
+        try:
+            return super().forward(*args, **kwargs)  # type: ignore[misc]
+        finally:
+            updates.seen = before
 
 
 _WAYS = (Conv1DAdapted, LinearAdapted, EmbeddingAdapted, ConvAdapted, WeightAdapted)
 
 
 def adapt(module: nn.Module, way: type[Adapted], updates: UpdateSet) -> None:
-    """Gives the module its updates and its new class, in place."""
+    """Gives the module its new class and its updates, in place; all or nothing.
+
+    Raises TypeError if Python cannot change the class of such an object.
+    """
     read = tuple(updates.parameters_updated()) if way is WeightAdapted else ()
-    module.lora = updates
     module.__class__ = adapted_class(type(module), way, read)
+    module._modules["lora"] = updates
 
 
 def restore(module: nn.Module) -> None:
@@ -149,23 +161,30 @@ def adapted_class(
     return type(f"Lora{base.__name__}", (way, base), body)
 
 
-def way_for(module: nn.Module, parent: nn.Module | None) -> type[Adapted] | None:
-    """How a module named as a target is adapted; None if it has no weight to adapt."""
+def way_for(module: nn.Module, *, is_read: bool = False) -> type[Adapted] | None:
+    """How a module named as a target is adapted; None if it has no weight to adapt.
+
+    `is_read`: another module reads its weight without calling it.
+    """
     own = _known_way(module)
     if own is None:
         return None
     cls, way = own
-    unchanged = type(module).forward is cls.forward and "forward" not in vars(module)
-    return way if unchanged and not isinstance(parent, WEIGHT_READERS) else WeightAdapted
+    names = ("forward", "_conv_forward") if way is ConvAdapted else ("forward",)
+    unchanged = all(
+        getattr(type(module), name) is getattr(cls, name) and name not in vars(module)
+        for name in names
+    )
+    return way if unchanged and not is_read else WeightAdapted
 
 
 def is_conv1d_of_gpt2(module: nn.Module) -> bool:
     """True for transformers' Conv1D, known by its shape: transformers need not be installed."""
-    weight = getattr(module, "weight", None)
+    weight = module._parameters.get("weight")
     width = getattr(module, "nf", None)
     return (
         any(cls.__name__ == "Conv1D" for cls in type(module).__mro__)
-        and isinstance(weight, Tensor)
+        and weight is not None
         and weight.dim() == 2
         and weight.shape[1] == width
     )
@@ -184,12 +203,24 @@ def _known_way(module: nn.Module) -> tuple[type[nn.Module], type[Adapted]] | Non
     return None
 
 
+def _side_by_side(parts: list[Any], *, width: int) -> Tensor:
+    """[((start, stop), [..., stop - start]), ...] in order -> [..., width], zeros between."""
+    pieces, end = [], 0
+    for (start, stop), part in [*parts, ((width, width), None)]:
+        if start > end:
+            like = parts[0][1]
+            pieces.append(like.new_zeros(*like.shape[:-1], start - end))
+        if part is not None:
+            pieces.append(part)
+        end = stop
+    return torch.cat(pieces, dim=-1)
+
+
 def _effective_weight(name: str) -> Any:
     def read(self: Any) -> Tensor:
-        weight, updates = self._parameters[name], self._modules["lora"]
-        if updates.merged and updates.training and torch.is_grad_enabled():
-            updates.refuse_training(self._get_name())
-        return updates.applied(name, weight)
+        updates = self._modules["lora"]
+        updates.refuse_training(self.base_class.__name__)
+        return updates.applied(name, self._parameters[name])
 
     return read
 

@@ -59,31 +59,33 @@ class Layout:
         stack = (self.experts,) if self.experts else ()
         return (*stack, self.out_features, rank)
 
-    def place(self, matrix: Tensor) -> Tensor:
-        """An update [.., out, in] in the parameter's own shape, zeros outside its rows."""
-        if self.rows:
-            before, after = self.rows[0], self.matrix_shape[0] - self.rows[1]
-            matrix = F.pad(matrix, (0, 0, before, after))
+    def dense(
+        self, a: Tensor, b: Tensor, *, scale: float, dtype: torch.dtype = torch.float32
+    ) -> Tensor:
+        """scale · BA in `dtype` and in the parameter's shape, zeros outside its rows.
+
+        A tensor of its own, differentiable in A and B.
+        """
         if self.transposed:
-            matrix = matrix.transpose(-1, -2)
-        return matrix.reshape(self.shape)
+            a, b = b.transpose(-1, -2), a.transpose(-1, -2)
+        matrix = dense_update(a, b, scale=scale, dtype=dtype)
+        if self.rows:
+            around = (self.rows[0], self.matrix_shape[0] - self.rows[1])
+            matrix = F.pad(matrix, around if self.transposed else (0, 0, *around))
+        # Not a view where it need not be one: autograd copies what is changed through a view.
+        return matrix if matrix.shape == self.shape else matrix.reshape(self.shape)
 
-    def dense(self, a: Tensor, b: Tensor, *, scale: float) -> Tensor:
-        """scale · BA in float32 and in the parameter's shape; differentiable."""
-        return self.place(dense_update(a, b, scale=scale))
+    def matrix(self, tensor: Tensor) -> Tensor:
+        """The own rows of M [.., out, in], seen in a contiguous tensor of the parameter's shape.
+
+        A view: what is written into it lands in `tensor`.
+        """
+        view = tensor if self.experts else tensor.view(tensor.shape[0], -1)
+        if self.transposed:
+            view = view.transpose(-1, -2)
+        return view[self.rows[0] : self.rows[1]] if self.rows else view
 
 
-def layout_of_matrix(parameter: str, weight: Tensor, *, transposed: bool = False) -> Layout:
-    """Layout of a 2-D weight (or a convolution's kernel, folded to 2-D)."""
-    return Layout(parameter, tuple(weight.shape), transposed=transposed)
-
-
-def layout_of_experts(parameter: str, weight: Tensor, *, transposed: bool) -> Layout:
-    """Layout of a 3-D stack [experts, out, in], or [experts, in, out] if `transposed`."""
-    shape = tuple(weight.shape)
-    return Layout(parameter, shape, transposed=transposed, experts=shape[0])
-
-
-def is_floating(weight: torch.Tensor) -> bool:
+def is_floating(weight: Tensor) -> bool:
     """True for the dtypes that an update can be added to."""
     return weight.dtype in (torch.float64, torch.float32, torch.bfloat16, torch.float16)

@@ -6,7 +6,7 @@ when it would not be finite, or when the model's answer to a probe differs by mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +14,16 @@ import torch
 from torch import Tensor, nn
 
 from verilora.errors import MergeError, StateError
+from verilora.kernels.reference import dense_update
 from verilora.lora.attachment import attachment_of, each_update_set, is_merged
-from verilora.lora.update import UpdateSet
+from verilora.lora.probe import answer, difference
+from verilora.lora.update import LowRankUpdate, UpdateSet
 
 # Greatest difference allowed between the answers before and after, as a share of the greatest
 # answer: rounding of the weights' dtype, carried through a deep model.
 TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}
+# Scalars merged at a time, so that a large weight needs no large temporaries.
+PIECE = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -73,15 +77,15 @@ def merge(model: nn.Module, probe: Any = None, *, tolerance: float | None = None
     """Adds every update into its base weight, in place; the bits from before are kept aside.
 
     Each weight is summed in float32 and rounded once to its own dtype. `probe` is a batch (a dict
-    of keyword arguments, a tuple, or one tensor); the model must answer it as before within
-    `tolerance` (by default by the weights' dtype: 1e-4 for float32, 0.1 for bfloat16).
+    of keyword arguments, a tuple of arguments, or one tensor); the model must answer it as before
+    within `tolerance` (by default by the weights' dtype: 1e-4 for float32, 0.1 for bfloat16).
     Costs a copy of each adapted weight until `unmerge`.
     Raises MergeError, with the model as it was, if a merge would be wrong; StateError if merged.
     """
     attachment_of(model)
     if is_merged(model):
         raise StateError("the model is merged already; call unmerge(model) first")
-    before = None if probe is None else _answer(model, probe)
+    before = None if probe is None else answer(model, probe)
     try:
         weights = tuple(
             weight
@@ -92,7 +96,7 @@ def merge(model: nn.Module, probe: Any = None, *, tolerance: float | None = None
         if before is None:
             return MergeReport(weights)
         allowed = tolerance if tolerance is not None else _tolerance(weights)
-        return _compare(weights, before, _answer(model, probe), allowed)
+        return _compare(weights, difference(before, answer(model, probe)), allowed)
     except BaseException:
         _restore_bits(model)
         raise
@@ -101,6 +105,7 @@ def merge(model: nn.Module, probe: Any = None, *, tolerance: float | None = None
 def unmerge(model: nn.Module) -> nn.Module:
     """Puts the base's own bits back, exactly, after any number of merges; returns the model.
 
+    A model that was moved or cast while merged gets them moved or cast.
     Raises StateError if the model is not merged.
     """
     if not is_merged(model):
@@ -115,29 +120,73 @@ def _merge_module(model: nn.Module, path: str, updates: UpdateSet) -> Iterator[M
     for name in updates.parameters_updated():
         parameter = module._parameters[name]
         assert parameter is not None
-        exact = parameter.to(torch.promote_types(parameter.dtype, torch.float32))
-        delta = sum(update.dense() for update in updates.of(name))
-        exact = exact + delta
-        merged = exact.to(parameter.dtype)
-        if not bool(torch.isfinite(merged).all()):
-            raise MergeError(
-                f"merging {path}.{name} gives values that {parameter.dtype} cannot hold; merge "
-                "in float32 (model.float()) instead",
-                path=path,
-            )
-        # Judged in float64, where the sum of two float32 tensors is exact.
-        truth = parameter.double() + delta.double()
-        error = torch.linalg.vector_norm(merged.double() - truth).item()
+        if parameter.is_meta:
+            raise MergeError(f"{path}.{name} is on the meta device and has no values", path=path)
+        merged, norm, error = _summed(f"{path}.{name}", parameter, updates.of(name))
         updates.kept[name] = parameter.data
         for holder in _holders(model, path, name):
             holder.data = merged
-        yield MergedWeight(
-            f"{path}.{name}",
-            str(parameter.dtype).removeprefix("torch."),
-            torch.linalg.vector_norm(delta).item(),
-            error,
-        )
+        yield MergedWeight(f"{path}.{name}", _told(parameter.dtype), norm, error)
     updates.merged = True
+
+
+def _summed(name: str, weight: Tensor, updates: list[LowRankUpdate]) -> tuple[Tensor, float, float]:
+    """(weight + updates rounded once, norm of the updates, norm of what rounding changed).
+
+    Only the updates' own rows are touched.
+    """
+    merged = weight.detach().clone(memory_format=torch.contiguous_format)
+    wide = torch.promote_types(weight.dtype, torch.float32)
+    norms, errors = [], []
+    for update in updates:
+        for rows, a, b in _pieces(update.layout.matrix(merged), update.A, update.B):
+            delta = dense_update(a, b, scale=update.scale, dtype=wide)
+            base = rows.clone()
+            rows.copy_(base.to(wide) + delta)
+            _refuse_not_finite(name, base, delta, rows)
+            # Judged in float64, where the sum of two float32 tensors is exact.
+            norms.append(torch.linalg.vector_norm(_wide(delta)))
+            errors.append(torch.linalg.vector_norm(_wide(rows) - (_wide(base) + _wide(delta))))
+    if weight.stride() != merged.stride():
+        merged = torch.empty_like(weight).copy_(merged)
+    return merged, _total(norms), _total(errors)
+
+
+def _pieces(matrix: Tensor, a: Tensor, b: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """A matrix [.., out, in] in ranges of rows with their A and B, at most PIECE scalars each."""
+    if matrix.dim() == 3:
+        for one in zip(matrix, a, b, strict=True):
+            yield from _pieces(*one)
+        return
+    step = max(1, PIECE // max(1, matrix.shape[1]))
+    for start in range(0, matrix.shape[0], step):
+        yield matrix[start : start + step], a, b[start : start + step]
+
+
+def _wide(tensor: Tensor) -> Tensor:
+    return (tensor.cpu() if tensor.device.type == "mps" else tensor).double()
+
+
+def _total(norms: list[Tensor]) -> float:
+    return torch.linalg.vector_norm(torch.stack(norms)).item()
+
+
+def _refuse_not_finite(name: str, base: Tensor, delta: Tensor, merged: Tensor) -> None:
+    if bool(torch.isfinite(merged).all()):
+        return
+    if not bool(torch.isfinite(delta).all()):
+        raise MergeError(f"the update of {name} holds values that are not finite", path=name)
+    if not bool(torch.isfinite(base).all()):
+        raise MergeError(f"the base weight {name} holds values that are not finite", path=name)
+    raise MergeError(
+        f"merging {name} gives values that {_told(base.dtype)} cannot hold; merge in float32 "
+        "(model.float()) instead, or keep the adapter apart",
+        path=name,
+    )
+
+
+def _told(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def _holders(model: nn.Module, path: str, name: str) -> list[nn.Parameter]:
@@ -150,22 +199,23 @@ def _holders(model: nn.Module, path: str, name: str) -> list[nn.Parameter]:
 def _restore_bits(model: nn.Module) -> None:
     for path, updates in each_update_set(model):
         for name, bits in updates.kept.items():
+            first = _holders(model, path, name)[0]
+            # The model may have moved since: the bits follow it, one tensor for all holders.
+            bits = bits.to(device=first.device, dtype=first.dtype)
             for holder in _holders(model, path, name):
-                # The model may have moved since: the bits follow it.
-                holder.data = bits.to(device=holder.device, dtype=holder.dtype)
+                holder.data = bits
         updates.kept.clear()
         updates.merged = False
 
 
 def _refuse_lost(model: nn.Module, weights: tuple[MergedWeight, ...]) -> None:
     moved = [weight for weight in weights if weight.update_norm > 0]
-    unchanged = [w for w in moved if _is_unchanged(model, w.name)]
-    if moved and len(unchanged) == len(moved):
+    if moved and all(_is_unchanged(model, weight.name) for weight in moved):
         raise MergeError(
             f"the merged model would equal the base although the adapter is not zero: all "
             f"{len(moved)} updates are too small for {moved[0].dtype}; merge in float32 "
             "(model.float()) instead, or keep the adapter apart",
-            weights=tuple(weight.name for weight in unchanged),
+            weights=tuple(weight.name for weight in moved),
         )
 
 
@@ -180,55 +230,13 @@ def _tolerance(weights: tuple[MergedWeight, ...]) -> float:
     return max(TOLERANCES[getattr(torch, weight.dtype)] for weight in weights)
 
 
-def _compare(
-    weights: tuple[MergedWeight, ...], before: Tensor, after: Tensor, allowed: float
-) -> MergeReport:
-    greatest = before.abs().max().item()
-    difference = (after - before).abs().max().item() / (greatest or 1.0)
+def _compare(weights: tuple[MergedWeight, ...], found: float, allowed: float) -> MergeReport:
     # Written so that a difference that is not a number is refused too.
-    if not difference <= allowed:
+    if not found <= allowed:
         raise MergeError(
-            f"the merged model answers the probe differently: by {difference:.2e} of the greatest "
+            f"the merged model answers the probe differently: by {found:.2e} of the greatest "
             f"answer, {allowed:.0e} is allowed; the model is unmerged again",
-            difference=difference,
+            difference=found,
             tolerance=allowed,
         )
-    return MergeReport(weights, difference, allowed)
-
-
-@torch.no_grad()
-def _answer(model: nn.Module, probe: Any) -> Tensor:
-    """The first floating tensor of the model's output, in eval mode, in float64."""
-    training = model.training
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        output = _call(model, probe)
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-        assert model.training == training
-    found = next(_floating(output), None)
-    if found is None:
-        raise MergeError("the model's answer to the probe holds no floating-point tensor")
-    return found.double()
-
-
-def _call(model: Callable[..., Any], probe: Any) -> Any:
-    if isinstance(probe, Tensor):
-        return model(probe)
-    if hasattr(probe, "keys"):
-        return model(**{key: probe[key] for key in probe})
-    return model(*probe)
-
-
-def _floating(output: Any) -> Iterator[Tensor]:
-    if isinstance(output, Tensor):
-        if output.is_floating_point():
-            yield output
-    elif hasattr(output, "values"):
-        for value in output.values():
-            yield from _floating(value)
-    elif isinstance(output, list | tuple):
-        for value in output:
-            yield from _floating(value)
+    return MergeReport(weights, found, allowed)

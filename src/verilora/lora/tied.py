@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from torch import Tensor, nn
 
 from verilora.errors import TiedWeightError, told_together
-from verilora.lora.blueprint import Blueprint
-from verilora.lora.layers import WeightAdapted, way_for
+from verilora.lora.blueprint import Blueprint, refuse_module
+from verilora.lora.layers import WeightAdapted
+from verilora.lora.targets import Resolved
+from verilora.records.adapter import LoraConfig
 
 
 def shared_parameters(model: nn.Module) -> Mapping[str, tuple[str, ...]]:
@@ -40,17 +42,27 @@ def _overlapping(parameters: Mapping[str, Tensor]) -> Iterator[list[str]]:
 
 
 def _span(parameter: Tensor) -> tuple[str, int, int]:
-    address = parameter.data_ptr() if parameter.device.type != "meta" else 0
-    if not address:
-        # Meta tensors have no address, so only the object itself counts.
-        return "object", id(parameter), id(parameter) + 1
+    """(memory, first byte, byte after the last)."""
     pairs = zip(parameter.shape, parameter.stride(), strict=True)
     last = sum((size - 1) * stride for size, stride in pairs)
-    return str(parameter.device), address, address + (last + 1) * parameter.element_size()
+    length = (last + 1) * parameter.element_size()
+    # Only plain tensors with values have an address; others are known by their storage.
+    plain = type(parameter) in (Tensor, nn.Parameter) and not parameter.is_meta
+    address = parameter.data_ptr() if plain and parameter.numel() else 0
+    if address:
+        return str(parameter.device), address, address + length
+    try:
+        storage = parameter.untyped_storage()._cdata if parameter.numel() else 0
+    except (NotImplementedError, RuntimeError):
+        storage = 0
+    if not storage:
+        return "object", id(parameter), id(parameter) + 1
+    start = parameter.storage_offset() * parameter.element_size()
+    return f"storage {storage}", start, start + length
 
 
 def settle_ties(
-    model: nn.Module, prints: list[Blueprint], *, whole: tuple[str, ...], tied: str
+    model: nn.Module, prints: list[Blueprint], *, resolved: Resolved, config: LoraConfig
 ) -> tuple[list[Blueprint], list[str]]:
     """Follows the config's choice for every targeted weight that another module shares.
 
@@ -58,61 +70,128 @@ def settle_ties(
     "untie"). Raises TiedWeightError under "refuse", or where a tie cannot be shared.
     """
     shared = shared_parameters(model)
-    settled: list[Blueprint] = []
-    loose: list[str] = []
     faults: list[str] = []
-    taken: set[str] = set()
-    for blueprint in prints:
-        others = _others(model, blueprint.parameters(), shared)
-        if others and tied == "shared" and blueprint.path not in taken:
-            blueprint.partners = tuple(name.rpartition(".")[0] for name in others)
-            taken.update(blueprint.partners)
-            faults += _unshareable(model, blueprint)
-        elif others and tied == "untie":
-            loose += _cut(blueprint.parameters(), shared, loose)
-        elif others and tied == "refuse":
-            faults.append(_told(blueprint.path, others))
-        if blueprint.path not in taken:
-            settled.append(blueprint)
-    for path in whole:
-        names = [name for name in shared if name.startswith(f"{path}.")]
-        others = [n for n in _others(model, names, shared) if not n.startswith(f"{path}.")]
-        if others and tied == "refuse":
-            faults.append(_told(path, others))
-        elif others and tied == "untie":
-            loose += _cut(names, shared, loose)
+    settled, loose = prints, []
+    if config.tied == "refuse":
+        owners = {**{p.path: p.parameters() for p in prints}, **_whole(resolved, shared)}
+        for path, names in owners.items():
+            others = _others(model, names, shared)
+            faults += [_told(path, others)] if others else []
+    elif config.tied == "untie":
+        names = [n for p in prints for n in p.parameters()]
+        names += [n for whole in _whole(resolved, shared).values() for n in whole]
+        loose = _cut(model, names, shared)
+    else:
+        settled = list(_shared(model, prints, shared=shared, faults=faults, resolved=resolved))
+        faults += _uneven(prints, settled, config)
     if faults:
         raise TiedWeightError(told_together("tied weights", faults), faults=tuple(faults))
     return settled, loose
 
 
+def _whole(resolved: Resolved, shared: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
+    return {w: [name for name in shared if name.startswith(f"{w}.")] for w in resolved.whole}
+
+
 def _others(model: nn.Module, names: list[str], shared: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """Names of the same memory in other modules; one module under two paths is no tie."""
-    own = {id(model.get_submodule(name.rpartition(".")[0])) for name in names}
-    found = dict.fromkeys(other for name in names for other in shared.get(name, ()))
-    return [n for n in found if id(model.get_submodule(n.rpartition(".")[0])) not in own]
+    """Names of the same memory in other modules, one name for each module and parameter.
+
+    One module under two paths is no tie, nor are two parameters of a module trained whole.
+    """
+    own = {id(_holder(model, name)) for name in names}
+    found: dict[tuple[int, str], str] = {}
+    for other in dict.fromkeys(other for name in names for other in shared.get(name, ())):
+        holder = id(_holder(model, other))
+        if holder not in own:
+            found.setdefault((holder, other.rpartition(".")[2]), other)
+    return list(found.values())
 
 
-def _cut(names: list[str], shared: Mapping[str, tuple[str, ...]], loose: list[str]) -> list[str]:
-    """The names to cut: those whose partners are not all cut loose already."""
-    return [name for name in names if set(shared.get(name, ())) - set(loose)]
+def _holder(model: nn.Module, name: str) -> nn.Module:
+    return model.get_submodule(name.rpartition(".")[0])
 
 
-def _unshareable(model: nn.Module, blueprint: Blueprint) -> list[str]:
+def _cut(model: nn.Module, names: list[str], shared: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """The names to cut loose: those that still share with something when their turn comes."""
+    loose: list[str] = []
+    for name in names:
+        cut = {id(_holder(model, other)) for other in loose}
+        if any(id(_holder(model, other)) not in cut for other in _others(model, [name], shared)):
+            loose.append(name)
+    return loose
+
+
+def _shared(
+    model: nn.Module,
+    prints: list[Blueprint],
+    *,
+    shared: Mapping[str, tuple[str, ...]],
+    faults: list[str],
+    resolved: Resolved,
+) -> Iterator[Blueprint]:
+    """The blueprints with their partners; one that is a partner already is left out."""
+    taken: set[int] = set()
+    for blueprint in prints:
+        if id(model.get_submodule(blueprint.path)) in taken:
+            continue
+        others = _others(model, blueprint.parameters(), shared)
+        if others:
+            faults += _unshareable(model, blueprint, others, resolved)
+            paths = [name.rpartition(".")[0] for name in others]
+            taken.update(id(model.get_submodule(path)) for path in paths)
+            blueprint.partners = {p: resolved.ways[p] for p in paths if p in resolved.ways}
+        yield blueprint
+
+
+def _unshareable(  # limit: a blueprint, its partners, and the two things they are looked up in
+    model: nn.Module, blueprint: Blueprint, others: list[str], resolved: Resolved
+) -> Iterator[str]:
     """Why the update of a tied weight cannot serve all its modules."""
-    faults = []
-    if blueprint.way is WeightAdapted or len(blueprint.layouts) != 1:
-        faults.append(f"{blueprint.path} is not adapted whole; use tied='untie'")
-    for path in blueprint.partners:
-        parent = model.get_submodule(path.rpartition(".")[0])
-        way = way_for(model.get_submodule(path), parent)
-        if way is None or way is WeightAdapted:
-            kind = type(model.get_submodule(path)).__name__
-            faults.append(f"{path} ({kind}) cannot share the update of {blueprint.path}; untie it")
-    return faults
+    layout = next(iter(blueprint.layouts.values()))
+    if blueprint.way is WeightAdapted or len(blueprint.layouts) != 1 or layout.rows:
+        yield f"{blueprint.path} is not adapted whole through its output; use tied='untie'"
+        return
+    parameter = model.get_parameter(f"{blueprint.path}.{layout.parameter}")
+    for name in others:
+        path, _, attribute = name.rpartition(".")
+        way = resolved.ways.get(path)
+        plain = attribute == layout.parameter and way is not None and way is not WeightAdapted
+        kind = type(model.get_submodule(path)).__name__
+        if not plain or not _same_memory(parameter, model.get_parameter(name)):
+            yield f"{name} ({kind}) cannot share the update of {blueprint.path}; use tied='untie'"
+        elif fault := refuse_module(model, path):
+            yield fault
+    for whole in resolved.whole:
+        inside = [name for name in others if name.startswith(f"{whole}.")]
+        if inside:
+            yield (
+                f"{inside[0]} is trained whole (modules_to_save '{whole}') and cannot share the "
+                f"update of {blueprint.path}; use tied='untie'"
+            )
 
 
-def _told(path: str, others: list[str]) -> str:
+def _same_memory(one: Tensor, other: Tensor) -> bool:
+    return one is other or (one.shape, one.stride(), _span(one)) == (
+        other.shape,
+        other.stride(),
+        _span(other),
+    )
+
+
+def _uneven(prints: list[Blueprint], settled: list[Blueprint], config: LoraConfig) -> Iterator[str]:
+    """Targets that share one update although the config gives them different ones."""
+    targets = {blueprint.path for blueprint in prints}
+    for blueprint in settled:
+        for path in targets.intersection(blueprint.partners):
+            own, other = ((config.rank_of(p), config.alpha_of(p)) for p in (blueprint.path, path))
+            if own != other:
+                yield (
+                    f"{blueprint.path} and {path} share one update, but their (rank, alpha) are "
+                    f"{own} and {other}; give both the same, or use tied='untie'"
+                )
+
+
+def _told(path: str, others: Iterable[str]) -> str:
     return (
         f"the weight of {path} is also {', '.join(others)}, so merging would change both; choose "
         'tied="shared" (one update for all of them) or tied="untie" (a copy of its own)'

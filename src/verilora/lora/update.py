@@ -40,9 +40,9 @@ class LowRankUpdate(nn.Module):
             return self.A, self.B
         return self.B.transpose(-1, -2), self.A.transpose(-1, -2)
 
-    def dense(self) -> Tensor:
-        """scale · BA in float32, in the parameter's own shape; zeros outside a fused part."""
-        return self.layout.dense(self.A, self.B, scale=self.scale)
+    def dense(self, dtype: torch.dtype = torch.float32) -> Tensor:
+        """scale · BA in the parameter's own shape; zeros outside a fused part."""
+        return self.layout.dense(self.A, self.B, scale=self.scale, dtype=dtype)
 
     def extra_repr(self) -> str:
         """Shapes for the model's printed form."""
@@ -62,6 +62,13 @@ class UpdateSet(nn.ModuleDict):
         self.dropout = dropout
         self.merged = False
         self.kept: dict[str, Tensor] = {}
+        self.seen: dict[tuple[str, bool], Tensor] | None = None
+        """Effective weights read in the forward that runs now, so that each is made once."""
+
+    @classmethod
+    def takes_name(cls, name: str) -> bool:
+        """True if an update may be called so: no dot, and nothing that a set has already."""
+        return bool(name) and "." not in name and not hasattr(cls({}), name)
 
     def of(self, parameter: str) -> list[LowRankUpdate]:
         """The updates that land in `parameter`."""
@@ -79,21 +86,30 @@ class UpdateSet(nn.ModuleDict):
         """The effective weight, summed in float32 and rounded once; differentiable in A and B."""
         if self.merged:
             return weight
-        total = weight.to(torch.promote_types(weight.dtype, torch.float32))
-        for update in self.of(parameter):
-            total = total + update.dense()
-        return total.to(weight.dtype)
+        key = (parameter, torch.is_grad_enabled())
+        if self.seen is not None and key in self.seen:
+            return self.seen[key]
+        wide = torch.promote_types(weight.dtype, torch.float32)
+        deltas = [update.dense(wide) for update in self.of(parameter)]
+        total = sum(deltas[1:], start=deltas[0])
+        # In place on a tensor of our own: the only one of the weight's size beside the result.
+        effective = total.add_(weight).to(weight.dtype)
+        if self.seen is not None:
+            self.seen[key] = effective
+        return effective
 
     def drop(self, x: Tensor) -> Tensor:
         """Dropout of the adapter's input alone, while training."""
         return F.dropout(x, self.dropout, training=self.training) if self.dropout else x
 
-    def refuse_training(self, path: str) -> None:
-        """Raises StateError: gradients through a merged weight would reach no adapter."""
-        raise StateError(
-            f"training while merged: {path} holds its adapter inside the base weight, so the "
-            "adapter would receive no gradient; call unmerge(model) first, or model.eval()"
-        )
+    def refuse_training(self, kind: str) -> None:
+        """Raises StateError if this is training while merged: no gradient would reach A or B."""
+        if self.merged and self.training and torch.is_grad_enabled():
+            raise StateError(
+                f"training while merged: a {kind} holds its adapter inside the base weight, so "
+                "the adapter would receive no gradient; call unmerge(model) first (or, if this is "
+                "no training, model.eval() or torch.no_grad())"
+            )
 
     def state_dict(self, *args: Any, **kwargs: Any) -> Any:
         """As nn.Module's; while merged, nothing is added."""
@@ -104,8 +120,13 @@ class UpdateSet(nn.ModuleDict):
 
     def _load_from_state_dict(self, state_dict: Any, prefix: str, *args: Any) -> None:
         if self.merged:
-            raise StateError(
-                f"loading a state dict while {prefix.removesuffix('.lora.')} is merged would mix "
-                "two models; call unmerge(model) first"
-            )
+            refuse_loading(prefix.removesuffix(".lora.").removesuffix("lora."))
         super()._load_from_state_dict(state_dict, prefix, *args)
+
+
+def refuse_loading(path: str) -> None:
+    """Raises StateError: a merged model cannot take a state dict."""
+    raise StateError(
+        f"loading a state dict while {path or 'the model'} is merged would mix two models; call "
+        "unmerge(model) first"
+    )
