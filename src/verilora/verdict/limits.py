@@ -74,7 +74,7 @@ class Finding:
 
 def status_of(finding: Finding, standing: Standing) -> Status:
     """What the numbers say, lowered by every limit."""
-    ceilings = [limit.ceiling for limit in limits(standing, finding)]
+    ceilings: list[Status] = [limit.ceiling for limit in limits(standing, finding)]
     return lowest_of(ceilings, start=_claim(finding, standing))
 
 

@@ -47,7 +47,7 @@ def level_of_row(row: Row) -> Level:
 
 def lowest(levels: Iterable[Level]) -> Level:
     """The weakest of the levels; exact if there is none."""
-    return max(levels, key=LEVELS.index, default="exact")
+    return LEVELS[max((LEVELS.index(level) for level in levels), default=0)]
 
 
 def three_levels(level: Level) -> Level:
