@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
 import re
 import sys
 import sysconfig
@@ -174,12 +175,14 @@ def _modules(root: Path | None) -> list[tuple[str, Path]]:
     """(dotted name, file) of the library's modules, in the order of their names."""
     top, known = (root, None) if root else (_library(), sys.stdlib_module_names)
     found = []
-    for path in top.rglob("*.py"):
-        parts = path.relative_to(top).with_suffix("").parts
-        if parts[-1] == "__init__":
-            parts = parts[:-1]
-        if parts and not LEFT_OUT.intersection(parts) and (known is None or parts[0] in known):
-            found.append((".".join(parts), path))
+    for folder, inner, files in os.walk(top):
+        # Pruned on the way down: installed packages under the library can be many thousand files.
+        inner[:] = [name for name in inner if name not in LEFT_OUT]
+        for path in (Path(folder, name) for name in files if name.endswith(".py")):
+            parts = path.relative_to(top).with_suffix("").parts
+            parts = parts[:-1] if parts[-1] == "__init__" else parts
+            if parts and (known is None or parts[0] in known):
+                found.append((".".join(parts), path))
     return sorted(found)
 
 
@@ -211,7 +214,8 @@ def _unfit(description: str, name: str) -> str | None:
     """Why a first line describes nothing, or tells which function it is of by its form."""
     if description.startswith(">>>") or len(re.findall(r"[A-Za-z]+", description)) < 2:
         return "the description has fewer than two words"
-    if re.match(rf"\W*(\w+\.)*{re.escape(name)}\b", description):
+    first = re.match(r"\W*([\w.]+)", description)
+    if first is not None and name in first[1].split("."):
         return "the description begins with the function's name"
     return None
 

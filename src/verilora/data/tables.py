@@ -107,6 +107,7 @@ def _pick(
 ) -> Iterator[Row]:
     if header is None:
         _, header = next(rows, (1, []))
+        findings.raise_faults()
         _check_header(header, columns, findings=findings)
     places = [header.index(column) for column in columns]
     blank: list[int] = []

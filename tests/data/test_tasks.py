@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import pytest
+
+from verilora.data.metrics import MEASURES
+from verilora.data.tasks import GLUE, METRICS, find_task, task_names
+from verilora.errors import RecipeError
+from verilora.records.recipe import TaskSection
+
+OWN = {"train": "t.csv", "validation": "v.csv", "text_columns": ["a"], "label_column": "b"}
+
+
+def own(**fields: object) -> TaskSection:
+    return TaskSection.model_validate({"kind": "classification", **OWN, **fields})
+
+
+def test_all_nine_are_there_with_the_hubs_label_order() -> None:
+    labels = {name: task.labels for name, task in GLUE.items()}
+    assert labels == {
+        "cola": ("unacceptable", "acceptable"),
+        "sst2": ("negative", "positive"),
+        "mrpc": ("not_equivalent", "equivalent"),
+        "stsb": (),
+        "qqp": ("not_duplicate", "duplicate"),
+        "mnli": ("entailment", "neutral", "contradiction"),
+        "qnli": ("entailment", "not_entailment"),
+        "rte": ("entailment", "not_entailment"),
+        "wnli": ("not_entailment", "entailment"),
+    }
+
+
+def test_metrics_are_those_of_glue_the_main_one_first() -> None:
+    metrics = {name: task.metrics for name, task in GLUE.items()}
+    assert metrics == {
+        **dict.fromkeys(("sst2", "mnli", "qnli", "rte", "wnli"), ("accuracy",)),
+        **dict.fromkeys(("mrpc", "qqp"), ("accuracy", "f1")),
+        "cola": ("matthews",),
+        "stsb": ("pearson", "spearman"),
+    }
+
+
+def test_single_sentences_and_pairs() -> None:
+    columns = {name: len(task.text_columns) for name, task in GLUE.items()}
+    assert {name for name, count in columns.items() if count == 1} == {"cola", "sst2"}
+    assert [GLUE[name].outputs for name in ("cola", "mnli", "stsb")] == [2, 3, 1]
+
+
+def test_every_metric_is_measured() -> None:
+    assert list(METRICS) == list(MEASURES)
+
+
+def test_a_name_brings_everything() -> None:
+    assert find_task(TaskSection(name="rte")) == GLUE["rte"]
+    assert find_task(TaskSection(name="mrpc", metrics=("f1",))).metrics == ("f1",)
+    assert "stdlib-pairs" in task_names()
+
+
+def test_a_misspelt_name_gets_the_nearest() -> None:
+    with pytest.raises(RecipeError, match="no task 'mprc'; did you mean 'mrpc'"):
+        find_task(TaskSection(name="mprc"))
+
+
+def test_own_files_get_the_usual_metrics_of_their_kind() -> None:
+    assert find_task(own(labels=["no", "yes"])).metrics == ("accuracy", "f1")
+    assert find_task(own(labels=["a", "b", "c"])).metrics == ("accuracy", "macro_f1")
+    values = find_task(own(kind="regression"))
+    assert values.metrics == ("pearson", "spearman")
+    assert (values.labels, values.outputs) == ((), 1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "labels names 0 classes"),
+        ({"labels": ["a"]}, "labels names 1 classes"),
+        ({"labels": ["a", "b", "a"]}, "labels names 'a' twice"),
+        ({"kind": "regression", "labels": ["a", "b"]}, "labels are for classification"),
+        ({"labels": ["a", "b"], "metrics": ["acuracy"]}, "did you mean 'accuracy'"),
+        ({"labels": ["a", "b"], "metrics": ["pearson"]}, "'pearson' is for regression"),
+        ({"labels": ["a", "b", "c"], "metrics": ["f1"]}, "'macro_f1' takes any number"),
+        ({"labels": ["a", "b"], "metrics": []}, "metrics is empty"),
+    ],
+)
+def test_what_cannot_be_is_refused(fields: dict[str, object], said: str) -> None:
+    with pytest.raises(RecipeError, match=said):
+        find_task(own(**fields))
+
+
+def test_all_faults_are_told_at_once() -> None:
+    with pytest.raises(RecipeError) as caught:
+        find_task(own(labels=["a", "a"], metrics=["pearson", "sparman"]))
+    assert len(caught.value.facts["faults"]) == 3
+
+
+def test_a_named_task_keeps_its_labels_and_its_number_of_texts() -> None:
+    with pytest.raises(RecipeError, match="has its own labels"):
+        find_task(TaskSection(name="rte", labels=("not_entailment", "entailment")))
+    with pytest.raises(RecipeError, match="wants 2 text_columns"):
+        find_task(TaskSection(name="rte", text_columns=("sentence",)))
