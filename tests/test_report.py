@@ -98,7 +98,7 @@ def test_every_text_of_the_records_is_escaped(write_run):
     run["data"]["dropped"] = {PAYLOAD: 3}
     run["metrics"][PAYLOAD] = {"value": 1.0, "unit": "percent"}
     (directory / "run.json").write_text(json.dumps(run))
-    layers = [{"path": PAYLOAD, PAYLOAD: PAYLOAD}]
+    layers = [{"path": PAYLOAD, "rule": PAYLOAD}]
     (directory / "explain.json").write_text(json.dumps({"layers": layers}))
     text = render(directory)
     page = Page(text)

@@ -29,6 +29,18 @@ METHODS = {
 }
 
 
+LAYER = {
+    "path": "module",
+    "name": "part",
+    "kind": "kind",
+    "rule": "rule",
+    "rank": "rank",
+    "scale": "scale",
+    "parameters": "parameters",
+    "relative_norm": "‖ΔW‖/‖W‖",
+}
+
+
 class Row(NamedTuple):
     """One line of the table of results, as text."""
 
@@ -85,6 +97,7 @@ def render(directory: Path) -> str:
         box=svg,
         tables=[_trained(run, recipe), _data(run)],
         layers=_layers(directory),
+        layer_columns=LAYER,
         checks=_checks(run),
         digests=[(name, value) for name, value in run.digests.to_mapping().items() if value],
         version=__version__,
@@ -256,8 +269,8 @@ def _layers(directory: Path) -> list[dict[str, Any]]:
         told = json.loads(path.read_bytes())
     except ValueError as error:
         raise DataError(f"{path} is not JSON: {error}", file=path, line=None) from error
-    layers = told if isinstance(told, list) else told.get("layers", [])
-    return [layer for layer in layers if isinstance(layer, dict)]
+    layers = told.get("layers") if isinstance(told, dict) else None
+    return [layer for layer in layers or () if isinstance(layer, dict)]
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -33,7 +33,7 @@ def app() -> typer.Typer:
         if what == "sky":
             raise KeyboardInterrupt
         terminal.note("painting")
-        terminal.tell(f"{what} {coats} {out}", {"what": what, "coats": coats})
+        terminal.tell(f"{what} {coats} {out}", mapping={"what": what, "coats": coats})
 
     return made
 
@@ -65,7 +65,7 @@ def test_the_function_stays_callable_by_itself(capsys):
     @command(typer.Typer(), "greet", examples="greet")
     def greet(terminal: Terminal) -> None:
         """Greet."""
-        terminal.tell("hello", {})
+        terminal.tell("hello", mapping={})
 
     greet(Terminal())
     assert capsys.readouterr().out == "hello\n"

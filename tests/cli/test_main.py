@@ -126,7 +126,7 @@ def test_a_reader_that_goes_away_is_no_error():
         "import sys\n"
         "from verilora.cli import main\n"
         "from verilora.cli.terminal import Terminal\n"
-        "many = lambda: [Terminal().tell('x' * 1000, {}) for _ in range(1000)]\n"
+        "many = lambda: [Terminal().tell('x' * 1000, mapping={}) for _ in range(1000)]\n"
         "main.app.command('pour')(many)\n"
         "sys.exit(main.main(['pour']))\n"
     )

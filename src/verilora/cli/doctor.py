@@ -54,7 +54,7 @@ def doctor(terminal: Terminal) -> None:
         "extras": _extras(),
         "works": _works(),
     }
-    terminal.tell(_told(found), found)
+    terminal.tell(_told(found), mapping=found)
 
 
 def _versions() -> dict[str, str | None]:

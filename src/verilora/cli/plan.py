@@ -34,4 +34,4 @@ def plan(terminal: Terminal, recipe: RecipeName, *, settings: Settings = None) -
     from verilora.train.plan import plan as planned
 
     found = planned(resolved)
-    terminal.tell(str(found), found.to_mapping())
+    terminal.tell(str(found), mapping=found.to_mapping())

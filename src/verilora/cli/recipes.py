@@ -29,25 +29,15 @@ def register(app: typer.Typer) -> None:
 
 
 def list_recipes(terminal: Terminal) -> None:
-    """List the recipes by name, with their bases and tasks."""
-    from rich.table import Table
-
+    """List the recipes by name, with their tasks and bases."""
+    from verilora.cli.summary import columns
     from verilora.recipes import catalog
 
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("name", "base", "task", "title"):
-        table.add_column(heading, overflow="fold", no_wrap=heading == "name")
     recipes = [catalog.load(name) for name in catalog.names()]
-    for recipe in recipes:
-        task = recipe.task.name or recipe.task.kind or ""
-        table.add_row(recipe.name, recipe.model.id, task, recipe.title)
-    terminal.tell(
-        table,
-        [
-            {"name": r.name, "base": r.model.id, "task": r.task.to_mapping(), "title": r.title}
-            for r in recipes
-        ],
-    )
+    rows = [("name", "task", "base")]
+    rows += [(r.name, r.task.name or f"your own {r.task.kind}", r.model.id) for r in recipes]
+    told = [{"title": r.title, "summary": catalog.describe(r), **r.to_mapping()} for r in recipes]
+    terminal.tell(columns(rows, numbers=()), mapping=told)
 
 
 def show(terminal: Terminal, recipe: RecipeName, *, settings: Settings = None) -> None:
@@ -58,4 +48,4 @@ def show(terminal: Terminal, recipe: RecipeName, *, settings: Settings = None) -
     from verilora.recipes import catalog
 
     resolved = catalog.load(recipe, settings or ())
-    terminal.tell(catalog.write(resolved).decode(), resolved.to_mapping())
+    terminal.tell(catalog.to_toml(resolved).decode(), mapping=resolved.to_mapping())

@@ -80,15 +80,11 @@ def train(
         from verilora.train.run import run
 
         finished = run(resolved, directory, resume=resume, force=force, listen=listen)
-        from verilora.charts import write_curves
-        from verilora.report import write_report
-
-        write_curves(directory)
-        write_report(directory)
+        draw_pages(directory)
     from verilora.cli.summary import run_told
 
     told = {"directory": str(directory), "run": finished.to_mapping()}
-    terminal.tell(run_told(finished, directory), told)
+    terminal.tell(run_told(finished, directory), mapping=told)
 
 
 def evaluate(
@@ -115,9 +111,18 @@ def evaluate(
         from verilora.train.agreement import evaluate_again
 
         found = evaluate_again(directory, data=None if data is None else str(data), listen=listen)
-    terminal.tell(agreement_told(finished, found), found.to_mapping())
+    terminal.tell(agreement_told(finished, found), mapping=found.to_mapping())
     if not found.agrees:
         raise typer.Exit(1)
+
+
+def draw_pages(directory: Path) -> None:
+    """Leaves curves.png and report.html in the directory of a finished run."""
+    from verilora.charts import write_curves
+    from verilora.report import write_report
+
+    write_curves(directory)
+    write_report(directory)
 
 
 def _how_to_resume(recipe: str, settings: list[str] | None, *, directory: Path) -> str:

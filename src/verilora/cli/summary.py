@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,13 +57,16 @@ def agreement_told(run: Run, found: Any) -> str:
     return f"{columns(rows)}\n\n{_verdict(run, found)}"
 
 
-def columns(rows: list[tuple[str, ...]]) -> str:
-    """Rows of text: the first and the last column to the left, numbers between to the right."""
+def columns(rows: list[tuple[str, ...]], *, numbers: Sequence[int] | None = None) -> str:
+    """Rows of text under each other; `numbers` are the columns that stand to the right.
+
+    By default all but the first and the last.
+    """
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    last = len(widths) - 1
+    right = range(1, len(widths) - 1) if numbers is None else numbers
     return "\n".join(
         "  ".join(
-            cell.rjust(width) if 0 < i < last else cell.ljust(width)
+            cell.rjust(width) if i in right else cell.ljust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()
         for row in rows

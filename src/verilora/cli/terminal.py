@@ -21,15 +21,16 @@ class Terminal:
     resume: str = ""
     """How to go on after Ctrl-C; a command sets it while there is something to keep."""
 
-    def tell(self, result: Any, mapping: Any) -> None:
-        """Prints a result: text or a rich table, or with --json the mapping as JSON."""
+    def tell(self, *result: Any, mapping: Any) -> None:
+        """Prints a result: text as it is and rich tables, or with --json the mapping as JSON."""
         if self.as_json:
-            text = json.dumps(mapping, indent=2, ensure_ascii=False, allow_nan=False)
-            sys.stdout.write(text + "\n")
-        elif isinstance(result, str):
-            sys.stdout.write(result.rstrip("\n") + "\n")
-        else:
-            console().print(result)
+            result = (json.dumps(mapping, indent=2, ensure_ascii=False, allow_nan=False),)
+        for part in result:
+            if isinstance(part, str):
+                sys.stdout.write(part.rstrip("\n") + "\n")
+            else:
+                console().print(part)
+        sys.stdout.flush()
 
     def note(self, text: str) -> None:
         """Says something on the way, on stderr; nothing with --quiet."""

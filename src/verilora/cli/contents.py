@@ -1,0 +1,210 @@
+"""What the files of an adapter say by themselves, without a base."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from verilora.cli.summary import aligned, columns
+from verilora.errors import AdapterFileError
+from verilora.lora.formats.documents import DocumentError, parse_document, read_file
+from verilora.lora.formats.peft.names import CONFIG, OWN_FILES, SIDECAR, WEIGHTS, parse_factor
+from verilora.lora.formats.peft.sidecar import LARGEST as LARGEST_SIDECAR
+from verilora.lora.formats.peft.stated import LARGEST, StatedError, read_stated
+from verilora.lora.formats.tensorfile import Entry, read_header
+from verilora.records.digests import digest_file
+
+
+@dataclass(frozen=True)
+class Factors:
+    """One adapted module as its two tensors show it."""
+
+    path: str
+    rank: int
+    scale: float
+    shapes: tuple[tuple[int, ...], ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class Contents:
+    """An adapter directory, read but not applied."""
+
+    directory: str
+    files: tuple[tuple[str, int, str], ...]
+    """Name, bytes, sha256."""
+    layers: tuple[Factors, ...]
+    whole: tuple[tuple[str, tuple[int, ...]], ...]
+    """Tensors of modules trained whole: name, shape."""
+    parameters: int
+    """Scalars in all factors."""
+    base: Mapping[str, Any]
+    """What verilora.json says of the base: name, class, dtypes, digest, number of tensors."""
+    results: Mapping[str, Any]
+    task_type: str | None = None
+    """PEFT's word for the kind of model."""
+    norms: Mapping[str, Any] | None = None
+    """What `explain` said at the end of the run, for a run directory."""
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        files = [{"name": n, "bytes": b, "digest": d} for n, b, d in self.files]
+        whole = [{"name": name, "shape": list(shape)} for name, shape in self.whole]
+        return {**asdict(self), "files": files, "whole": whole}
+
+
+def adapter_directory(path: Path) -> Path:
+    """The adapter in `path`: itself, or the one of a run. Raises AdapterFileError if neither."""
+    for place in (path, path / "adapter"):
+        if (place / CONFIG).is_file():
+            return place
+    found = sorted(item.name for item in path.iterdir())[:5] if path.is_dir() else []
+    raise AdapterFileError(
+        f"{path} holds no adapter (found: {', '.join(found) or 'nothing'}); "
+        f"a directory with {CONFIG}, or of a run of method lora, is wanted",
+        path=path,
+        faults=(),
+    )
+
+
+def read_contents(path: Path) -> Contents:
+    """Reads the adapter in `path`. Raises AdapterFileError for what cannot be understood."""
+    directory = adapter_directory(path)
+    try:
+        config = read_file(directory / CONFIG, limit=LARGEST)
+        stated = read_stated(config)
+        entries = read_header(directory / WEIGHTS)
+        sidecar = _optional(directory / SIDECAR)
+        norms = _optional(path / "explain.json")
+    except (DocumentError, StatedError) as error:
+        raise AdapterFileError(
+            f"the adapter in {directory} cannot be read: {error}",
+            path=directory,
+            faults=(str(error),),
+        ) from error
+    layers, whole = _sorted_out(entries, stated)
+    return Contents(
+        directory=str(directory),
+        files=tuple(_files(directory)),
+        layers=tuple(layers),
+        whole=tuple(whole),
+        parameters=sum(_count(shape) for layer in layers for shape in layer.shapes),
+        base=_base(sidecar),
+        results=sidecar.get("results") or {},
+        task_type=parse_document(config).get("task_type"),
+        norms=norms or None,
+    )
+
+
+def told(contents: Contents) -> str:
+    """The contents for a person."""
+    parts = [aligned(_head(contents))]
+    parts.append(_with_norms(contents.norms) if contents.norms else _by_shape(contents))
+    if contents.whole:
+        rows = [(name, " × ".join(map(str, shape))) for name, shape in contents.whole]
+        parts.append("trained whole\n" + aligned(rows, indent="  "))
+    if contents.results:
+        rows = [(name, _short(value)) for name, value in contents.results.items()]
+        parts.append("results, as written beside it\n" + aligned(rows, indent="  "))
+    rows = [(name, f"{size:>11,} bytes  {digest}") for name, size, digest in contents.files]
+    parts.append("files\n" + aligned(rows, indent="  "))
+    return "\n\n".join(parts)
+
+
+def _head(contents: Contents) -> list[tuple[str, str]]:
+    base = contents.base
+    name = f"{base.get('name') or 'a base without a name'}, {base.get('class')}" if base else ""
+    bound = f"by the digests of {base['tensors']} tensors" if base else "no (made elsewhere)"
+    return [
+        ("adapter", contents.directory),
+        ("adapted modules", f"{len(contents.layers):,}"),
+        ("adapter parameters", f"{contents.parameters:,}"),
+        *([("base", name)] if base else []),
+        ("bound to its base", bound),
+    ]
+
+
+def _by_shape(contents: Contents) -> str:
+    rows = [("module", "rank", "scale", "A", "B", "dtype")]
+    rows += [
+        (
+            layer.path,
+            str(layer.rank),
+            f"{layer.scale:g}",
+            *(" × ".join(map(str, shape)) for shape in layer.shapes),
+            layer.dtype,
+        )
+        for layer in contents.layers
+    ]
+    return columns(rows) + "\n\nGive --base MODEL to see how strongly each one acts."
+
+
+def _with_norms(norms: Mapping[str, Any]) -> str:
+    rows = [("module", "rank", "scale", "‖ΔW‖/‖W‖", "rule")]
+    rows += [
+        (
+            str(layer["path"]),
+            str(layer["rank"]),
+            f"{layer['scale']:g}",
+            f"{layer['relative_norm']:.4f}",
+            str(layer["rule"]),
+        )
+        for layer in norms["layers"]
+    ]
+    return columns(rows)
+
+
+def _sorted_out(
+    entries: Mapping[str, Entry], stated: Any
+) -> tuple[list[Factors], list[tuple[str, tuple[int, ...]]]]:
+    pairs: dict[tuple[str, int], dict[str, Entry]] = {}
+    whole = []
+    for name, entry in entries.items():
+        factor = parse_factor(name)
+        if factor is None:
+            whole.append((name, entry.shape))
+        else:
+            pairs.setdefault((factor.path, factor.depth), {})[factor.factor] = entry
+    layers = [
+        Factors(
+            path,
+            stated.rank_of(path),
+            stated.scale_of(path),
+            tuple(pair[factor].shape for factor in sorted(pair)),
+            str(next(iter(pair.values())).dtype).removeprefix("torch."),
+        )
+        for (path, _), pair in pairs.items()
+    ]
+    return layers, whole
+
+
+def _files(directory: Path) -> list[tuple[str, int, str]]:
+    present = [directory / name for name in OWN_FILES if (directory / name).is_file()]
+    return [(path.name, path.stat().st_size, digest_file(path)) for path in present]
+
+
+def _base(sidecar: Mapping[str, Any]) -> dict[str, Any]:
+    base = sidecar.get("base")
+    if not isinstance(base, dict) or not isinstance(base.get("tensors"), dict):
+        return {}
+    return {**base, "tensors": len(base["tensors"])}
+
+
+def _optional(path: Path) -> dict[str, Any]:
+    return parse_document(read_file(path, limit=LARGEST_SIDECAR)) if path.is_file() else {}
+
+
+def _count(shape: tuple[int, ...]) -> int:
+    total = 1
+    for size in shape:
+        total *= size
+    return total
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

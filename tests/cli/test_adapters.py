@@ -1,0 +1,88 @@
+"""explain and merge: files told as they are, and a merged model that answers as the adapter did."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from verilora.lora.formats import load_adapter
+
+
+def test_explain_a_run_tells_norms_results_and_digests(verilora, trained):
+    told = verilora("explain", trained)
+    assert told.status == 0
+    for words in (
+        "encoder.layer.0.attention.self.query",
+        "‖ΔW‖/‖W‖",
+        "trained whole",
+        "classifier.weight",
+        "adapter_model.safetensors",
+        "sha256:",
+    ):
+        assert words in told.out
+    found = json.loads(verilora("explain", trained, "--json").out)
+    assert len(found["layers"]) == 2
+    assert found["layers"][0]["rank"] == 2
+    assert found["layers"][0]["shapes"] == [[2, 16], [16, 2]]
+    assert found["base"]["tensors"] > 0
+    assert found["results"]["metrics"]["accuracy"] >= 50
+
+
+def test_explain_an_adapter_by_itself_and_with_its_base(verilora, trained, tiny_base):
+    told = verilora("explain", trained / "adapter")
+    assert "2 × 16" in told.out
+    assert "Give --base MODEL" in told.out
+    told = verilora("explain", trained / "adapter", "--base", tiny_base)
+    assert told.status == 0
+    assert "‖ΔW‖/‖W‖" in told.out
+    found = json.loads(verilora("explain", trained, "--base", tiny_base, "--json", "-q").out)
+    assert all(layer["relative_norm"] > 0 for layer in found["layers"])
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "edited"])
+def test_explain_refuses_what_it_cannot_understand(verilora, tmp_path, damage):
+    if damage == "cut":
+        (tmp_path / "adapter_config.json").write_text('{"peft_type": "LORA", "r": 2}')
+    if damage == "edited":
+        (tmp_path / "adapter_config.json").write_text("{")
+    told = verilora("explain", tmp_path)
+    assert (told.status, told.out) == (1, "")
+    assert told.err.startswith("verilora: ")
+    assert "not foreseen" not in told.err
+
+
+def test_the_merged_model_answers_as_base_and_adapter(verilora, trained, tiny_base, tmp_path):
+    out = tmp_path / "merged"
+    told = verilora("merge", trained, "--base", tiny_base, "--out", out)
+    assert told.status == 0
+    assert "probe: " in told.out
+    assert str(out) in told.out
+    merged = AutoModelForSequenceClassification.from_pretrained(out)
+    adapted = AutoModelForSequenceClassification.from_pretrained(tiny_base, num_labels=2)
+    load_adapter(adapted, trained / "adapter")
+    batch = AutoTokenizer.from_pretrained(out)("a good day", return_tensors="pt")
+    wanted = adapted.eval()(**batch).logits
+    torch.testing.assert_close(merged.eval()(**batch).logits, wanted, rtol=1e-5, atol=1e-6)
+    assert not any("lora" in name for name in merged.state_dict())
+
+
+def test_merge_overwrites_nothing(verilora, trained, tiny_base, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    told = verilora("merge", trained, "--base", tiny_base, "--out", tmp_path)
+    assert (told.status, told.out) == (1, "")
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_merge_refuses_another_base_and_leaves_nothing(verilora, trained, tiny_base, tmp_path):
+    other = tmp_path / "other"
+    model = AutoModelForSequenceClassification.from_pretrained(tiny_base, num_labels=2)
+    with torch.no_grad():
+        next(model.parameters()).add_(1.0)
+    model.base_model.save_pretrained(other)
+    told = verilora("merge", trained, "--base", other, "--out", tmp_path / "merged")
+    assert told.status == 1
+    assert "differ" in told.err
+    assert not (tmp_path / "merged").exists()
