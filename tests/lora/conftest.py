@@ -33,8 +33,15 @@ def _causal(name: str, **more: Any) -> tuple[nn.Module, dict[str, Tensor]]:
     import transformers
 
     config = getattr(transformers, f"{name}Config")(**{**DECODER, "pad_token_id": 1, **more})
-    kind = "GPT2LMHeadModel" if name == "GPT2" else f"{name}ForCausalLM"
-    return getattr(transformers, kind)(config), TEXT
+    return getattr(transformers, f"{name}ForCausalLM")(config), TEXT
+
+
+def _gpt2() -> tuple[nn.Module, dict[str, Tensor]]:
+    import transformers
+
+    sizes = {"vocab_size": 40, "n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 24}
+    marks = {"bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1}
+    return transformers.GPT2LMHeadModel(transformers.GPT2Config(**sizes, **marks)), TEXT
 
 
 def _text_to_text(name: str, **more: Any) -> tuple[nn.Module, dict[str, Tensor]]:
@@ -59,7 +66,7 @@ MODELS: dict[str, Callable[[], tuple[nn.Module, dict[str, Tensor]]]] = {
         "DebertaV2", relative_attention=True, pos_att_type=["c2p", "p2c"], position_buckets=4
     ),
     "roformer": lambda: _encoder("RoFormer", embedding_size=16),
-    "gpt2": lambda: _causal("GPT2", n_embd=16, n_layer=2, n_head=2, n_positions=24),
+    "gpt2": _gpt2,
     "llama": lambda: _causal("Llama", tie_word_embeddings=False),
     "llama-tied": lambda: _causal("Llama", tie_word_embeddings=True),
     "phi3": lambda: _causal("Phi3", eos_token_id=2),

@@ -25,7 +25,7 @@ from verilora.lora.blueprint import Blueprint, draw_blueprints
 from verilora.lora.layers import Adapted, adapt, restore
 from verilora.lora.merge import unmerge
 from verilora.lora.targets import resolve
-from verilora.lora.tied import settle_ties
+from verilora.lora.tied import settle_ties, shared_parameters
 from verilora.lora.update import LowRankUpdate, UpdateSet, refuse_loading
 from verilora.records.adapter import LoraConfig
 
@@ -138,6 +138,11 @@ def _remember(model: nn.Module, attachment: Attachment) -> Attachment:
         for name, tensor in model.get_submodule(path).state_dict(prefix=f"{path}.").items():
             if isinstance(tensor, torch.Tensor):
                 originals[name] = copy_of(tensor)
+    if attachment.whole and attachment.config.tied == "shared":
+        shared = shared_parameters(model)
+        # What trains these modules changes those that they share a weight with.
+        for other in [other for name in list(originals) for other in shared.get(name, ())]:
+            originals.setdefault(other, copy_of(model.get_parameter(other)))
     for path, module in model.named_modules():
         if isinstance(module, _NormBase) and module.track_running_stats:
             for name, buffer in module.named_buffers(prefix=path):
