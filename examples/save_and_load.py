@@ -19,7 +19,7 @@ def build() -> nn.Module:
     return nn.Sequential(nn.Linear(16, 32), nn.Tanh(), nn.Linear(32, 2))
 
 
-model = attach(build(), LoraConfig(rank=4, target_modules=["0", "2"], seed=0))
+model = attach(build(), LoraConfig(rank=2, target_modules=["0", "2"], seed=0))
 with torch.no_grad():  # as if it had been trained
     model[0].lora["weight"].B.normal_(std=0.1)
 

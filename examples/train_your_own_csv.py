@@ -11,7 +11,9 @@ import csv
 import tempfile
 from pathlib import Path
 
+from verilora.charts import write_curves
 from verilora.recipes import catalog
+from verilora.report import write_report
 from verilora.train.run import run
 
 RECIPE = """
@@ -59,7 +61,11 @@ with tempfile.TemporaryDirectory() as name:
     write_csv(folder / "validation.csv", "yesterday there was {}", count=4)
     (folder / "recipe.toml").write_text(RECIPE.format(folder=folder.as_posix()), "utf-8")
 
-    finished = run(catalog.load(str(folder / "recipe.toml")), folder / "run")
-    print(f"accuracy on {finished.data.validation_rows} validation examples: "
-          f"{finished.metrics['accuracy'].value:.1f} %")
+    finished = run(catalog.load(folder / "recipe.toml"), folder / "run")
+    write_curves(folder / "run")
+    write_report(folder / "run")
+    print(
+        f"accuracy on {finished.data.validation_rows} validation examples: "
+        f"{finished.metrics['accuracy'].value:.1f} %"
+    )
     print("left:", ", ".join(sorted(path.name for path in (folder / "run").iterdir())))

@@ -43,14 +43,32 @@ def load_base(base: str, contents: Contents) -> tuple[nn.Module, Any]:
     kind, settings = _kind(directory, contents)
     try:
         with quiet_transformers(), torch.random.fork_rng(devices=[]):
-            model = getattr(transformers, kind).from_pretrained(
-                directory, dtype=_dtype(contents), local_files_only=True, **settings
+            model, info = getattr(transformers, kind).from_pretrained(
+                directory,
+                dtype=_dtype(contents),
+                local_files_only=True,
+                output_loading_info=True,
+                **settings,
             )
     except (OSError, ValueError, RuntimeError, ImportError, AttributeError) as error:
         raise ModelError(
             f"the base '{base}' in {directory} cannot be loaded as {kind}: {error}", id=base
         ) from error
+    _refuse_new_weights(base, kind, missing=info["missing_keys"], contents=contents)
     return model.eval(), _tokenizer(directory)
+
+
+def _refuse_new_weights(base: str, kind: str, *, missing: Any, contents: Contents) -> None:
+    """What neither the checkpoint nor the adapter fills would be random."""
+    filled = {name.removeprefix(PREFIX) for name, _ in contents.whole}
+    random = sorted(set(missing) - filled)
+    if random:
+        raise ModelError(
+            f"{len(random)} tensors of {kind} are neither in the base '{base}' nor in the adapter "
+            f"(first: {random[0]}): it is not the base that the adapter was made on",
+            id=base,
+            missing=tuple(random),
+        )
 
 
 def probe_for(model: nn.Module) -> dict[str, torch.Tensor] | None:

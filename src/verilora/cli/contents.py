@@ -86,6 +86,7 @@ def read_contents(path: Path) -> Contents:
             faults=(str(error),),
         ) from error
     layers, whole = _sorted_out(entries, stated)
+    results = sidecar.get("results")
     return Contents(
         directory=str(directory),
         files=tuple(_files(directory)),
@@ -93,7 +94,7 @@ def read_contents(path: Path) -> Contents:
         whole=tuple(whole),
         parameters=sum(_count(shape) for layer in layers for shape in layer.shapes),
         base=_base(sidecar),
-        results=sidecar.get("results") or {},
+        results=results if isinstance(results, dict) else {},
         task_type=parse_document(config).get("task_type"),
         norms=norms or None,
     )
