@@ -156,6 +156,9 @@ def test_the_original_mrpc_must_hold_all_its_ids(tmp_path: Path) -> None:
     (tmp_path / "dev_ids.tsv").unlink()
     with pytest.raises(DataError, match=r"there is no file .*dev_ids\.tsv"):
         read("mrpc", tmp_path)
+    (tmp_path / "msr_paraphrase_train.txt").unlink()
+    with pytest.raises(DataError, match=r"holds neither train\.tsv nor the original msr_para"):
+        read("mrpc", tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,9 @@ def test_the_classes_found_are_told_when_none_are_named(tmp_path: Path) -> None:
     put(tmp_path, "csv")
     with pytest.raises(RecipeError, match=r'has labels = \["bad", "good"\]'):
         load_dataset(section(tmp_path, labels=None))
+    put(tmp_path, "jsonl", [("a", 1), ("b", 0), ("c", None), ("d", [1]), ("e", True)])
+    with pytest.raises(RecipeError, match=r'has labels = \["0", "1", "true"\]'):
+        load_dataset(section(tmp_path, "jsonl", labels=None))
 
 
 def test_a_column_that_is_missing(tmp_path: Path) -> None:

@@ -75,11 +75,11 @@ def read_glue(task: Task, directory: Path, *, parts: Sequence[str]) -> Splits:
     Raises DataError for a file that is missing or has a fault (file and line).
     """
     _check_directory(task, directory)
-    train_file = directory / "train.tsv"
-    if task.name == "mrpc" and not _there(train_file) and _there(directory / MRPC_ORIGINAL):
+    if task.name == "mrpc" and not _there(directory / "train.tsv"):
         return _read_original_mrpc(task, directory)
     dropped: Counter[str] = Counter()
-    train = _read_split(task, find_table(train_file), prefix="train", dropped=dropped)
+    train_file = find_table(directory / "train.tsv")
+    train = _read_split(task, train_file, prefix="train", dropped=dropped)
     validation = []
     for part in parts:
         path = find_table(directory / f"dev{_joined(part)}.tsv")
@@ -130,6 +130,13 @@ def _to_examples(
 
 def _read_original_mrpc(task: Task, directory: Path) -> Splits:
     """GLUE's split of the original distribution: the pairs of dev_ids.tsv are the dev set."""
+    if not _there(directory / MRPC_ORIGINAL):
+        raise DataError(
+            f"{directory} holds neither train.tsv nor the original {MRPC_ORIGINAL} with "
+            f"{MRPC_DEV_IDS}; one of them is wanted, plain or .gz",
+            file=str(directory),
+            line=None,
+        )
     path = find_table(directory / MRPC_ORIGINAL)
     held_out = _read_dev_ids(find_table(directory / MRPC_DEV_IDS))
     findings = Findings(path)

@@ -91,7 +91,10 @@ def _check_labels_given(section: TaskSection) -> None:
         return
     path = _own_file(section, "train")
     rows, findings = read_table(path, (section.label_column or "",))
-    found = sorted({spell(label) for _, (label,) in rows if label not in (None, "")})
+    labels = (label for _, (label,) in rows)
+    found = sorted(
+        {spell(one) for one in labels if isinstance(one, str | int | float) and one != ""}
+    )
     findings.raise_faults()
     listed = ", ".join(f'"{label}"' for label in found[:10]) + (", ..." if found[10:] else "")
     raise RecipeError(

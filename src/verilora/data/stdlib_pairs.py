@@ -245,7 +245,7 @@ def _words(name: str) -> str:
 
 def _family(module: str) -> str:
     """The name that a module shares with its twins: `_pydatetime` and `datetime` are one family."""
-    return re.sub(r"^_(py)?", "", module.partition(".")[0])
+    return re.sub(r"^_(py)?_?", "", module.partition(".")[0])
 
 
 def _number(*what: str) -> int:
