@@ -15,6 +15,7 @@ IDS = torch.tensor([[5, 6, 7, 8, 9, 2], [5, 9, 11, 2, 1, 1]])
 MASK = (IDS != 1).long()
 TEXT = {"input_ids": IDS, "attention_mask": MASK}
 SMALL = {"vocab_size": 40, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
+SMALL["initializer_range"] = 0.3  # so that answers depend on every layer
 ENCODER = {**SMALL, "intermediate_size": 24, "max_position_embeddings": 24, "pad_token_id": 1}
 DECODER = {**SMALL, "num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 24}
 T5 = {"vocab_size": 40, "d_model": 16, "d_kv": 8, "d_ff": 24, "num_layers": 2, "num_heads": 2}
@@ -39,7 +40,14 @@ def _causal(name: str, **more: Any) -> tuple[nn.Module, dict[str, Tensor]]:
 def _gpt2() -> tuple[nn.Module, dict[str, Tensor]]:
     import transformers
 
-    sizes = {"vocab_size": 40, "n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 24}
+    sizes = {
+        "vocab_size": 40,
+        "initializer_range": 0.3,
+        "n_embd": 16,
+        "n_layer": 2,
+        "n_head": 2,
+        "n_positions": 24,
+    }
     marks = {"bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1}
     return transformers.GPT2LMHeadModel(transformers.GPT2Config(**sizes, **marks)), TEXT
 

@@ -178,10 +178,12 @@ def _vocabulary_weights(model: nn.Module) -> set[int]:
 
 def _adapt(model: nn.Module, blueprint: Blueprint, updates: UpdateSet) -> AdaptedLayer:
     for path, way in {blueprint.path: blueprint.way, **blueprint.partners}.items():
+        module = model.get_submodule(path)
         try:
-            adapt(model.get_submodule(path), way, updates)
+            adapt(module, way, updates, owner=path == blueprint.path)
         except TypeError as error:
-            raise LayerError(f"{path} ({blueprint.kind}) cannot be adapted: {error}") from error
+            kind = type(module).__name__
+            raise LayerError(f"{path} ({kind}) cannot be adapted: {error}", path=path) from error
     return AdaptedLayer(blueprint.path, blueprint.kind, blueprint.rules, tuple(blueprint.partners))
 
 

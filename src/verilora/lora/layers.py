@@ -25,7 +25,7 @@ CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 class Adapted:
-    """A module that carries an UpdateSet as its child `lora`. Mixed in before its own class."""
+    """A module that carries an UpdateSet as its `lora`. Mixed in before its own class."""
 
     lora: UpdateSet
     base_class: type[nn.Module]
@@ -134,20 +134,23 @@ class WeightAdapted(Adapted):
 _WAYS = (Conv1DAdapted, LinearAdapted, EmbeddingAdapted, ConvAdapted, WeightAdapted)
 
 
-def adapt(module: nn.Module, way: type[Adapted], updates: UpdateSet) -> None:
+def adapt(module: nn.Module, way: type[Adapted], updates: UpdateSet, *, owner: bool = True) -> None:
     """Gives the module its new class and its updates, in place; all or nothing.
 
+    Only their owner has them as a child; a module that shares them by a tied weight has a plain
+    reference, so that each update is in the model, and in its state dict, once.
     Raises TypeError if Python cannot change the class of such an object.
     """
     read = tuple(updates.parameters_updated()) if way is WeightAdapted else ()
     module.__class__ = adapted_class(type(module), way, read)
-    module._modules["lora"] = updates
+    (module._modules if owner else vars(module))["lora"] = updates
 
 
 def restore(module: nn.Module) -> None:
     """Takes the updates off and gives the module its own class back."""
     if isinstance(module, Adapted):
-        del module._modules["lora"]
+        module._modules.pop("lora", None)
+        vars(module).pop("lora", None)
         module.__class__ = module.base_class
 
 

@@ -204,6 +204,7 @@ def _in_layers(found: list[Match], config: LoraConfig, faults: list[str]) -> lis
     if missing:
         listed = ", ".join(str(index) for index in sorted(i for i in present if i is not None))
         faults.append(f"layers {', '.join(missing)} hold no target; there are {listed or 'none'}")
+        return found  # for the checks that follow
     return [match for match in found if layer_index(match.path) in config.layers]
 
 
