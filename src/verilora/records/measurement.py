@@ -14,6 +14,8 @@ from verilora.records.given import AsGiven, Count, Digest, Flag, Number, Positiv
 Unit = Literal["percent", "fraction", "points", "loss"]
 """percent: 0 to 100, also correlations times 100; fraction: 0 to 1; points: the metric's own
 scale (BLEU, NIST, CIDEr); loss: nats."""
+Value = Annotated[float, Field(strict=True, ge=-1e9, le=1e9)]
+"""A metric or a loss; none is larger, so that nothing computed from them leaves JSON's range."""
 Aggregation = Literal["mean", "median", "single"]
 SpreadKind = Literal["sd", "se", "ci95", "unknown"]
 """sd: of single runs; se: of the aggregate; ci95: half the width of its 95 % interval."""
@@ -23,9 +25,9 @@ Seeds = Annotated[tuple[Whole, ...], Field(max_length=1000)]
 class Reported(AsGiven):
     """The paper's number, with all that is printed beside it."""
 
-    value: Number
+    value: Value
     unit: Unit
-    spread: Annotated[Number, Field(ge=0)] | None = None
+    spread: Annotated[Value, Field(ge=0)] | None = None
     """What stands after ±, in the same unit; null if the paper prints none."""
     spread_kind: SpreadKind | None = None
     runs: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
@@ -49,13 +51,13 @@ class Measured(AsGiven):
     one that does not stand in `seeds` too has no number, be it its own or the majority class's.
     """
 
-    values: Annotated[tuple[Number, ...], Field(max_length=1000)]
+    values: Annotated[tuple[Value, ...], Field(max_length=1000)]
     unit: Unit
     aggregation: Aggregation | None = None
-    value: Number | None = None
+    value: Value | None = None
     """The aggregate."""
-    mean: Number | None = None
-    sd: Annotated[Number, Field(ge=0)] | None = None
+    mean: Value | None = None
+    sd: Annotated[Value, Field(ge=0)] | None = None
     runs: Whole | None = None
     """All that were made, failed ones included."""
     seeds: Seeds | None = None
@@ -101,14 +103,14 @@ class Statistics(AsGiven):
 class Sanity(AsGiven):
     """What shows that the machinery worked: one entry for each run in the lists."""
 
-    majority: Number | None = None
+    majority: Value | None = None
     """What always giving the most frequent answer scores, in `unit`."""
     unit: Unit | None = None
     trainable_expected: Whole | None = None
     """Trainable scalars as computed from the configuration."""
     trainable: tuple[Whole, ...] = ()
-    losses_first: tuple[Number, ...] = ()
-    losses_last: tuple[Number, ...] = ()
+    losses_first: tuple[Value, ...] = ()
+    losses_last: tuple[Value, ...] = ()
     """Mean training loss over the first and the last tenth of the steps, in nats."""
     data_expected: Digest | None = None
     data: tuple[Digest, ...] = ()

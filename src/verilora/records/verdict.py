@@ -15,7 +15,6 @@ from verilora.records.given import (
     AsGiven,
     Digest,
     Flag,
-    Number,
     Positive,
     Share,
     Text,
@@ -29,6 +28,7 @@ from verilora.records.measurement import (
     Seeds,
     Statistics,
     Unit,
+    Value,
     refuse_repeated,
 )
 from verilora.records.protocol import Level, Row
@@ -56,7 +56,7 @@ class Citation(AsGiven):
     """The table or section, as captioned: "Table 2"."""
     row: Text | None = None
     column: Text | None = None
-    reported_value: Number | None = None
+    reported_value: Value | None = None
     """In the unit that `reported` says."""
     reported_metric: Text | None = None
     quoted_text: Text | None = None
@@ -79,7 +79,7 @@ class Plan(AsGiven):
     """What counts as a failed run, and with which value it counts."""
     trainable: Whole | None = None
     data: Digest | None = None
-    majority: Number | None = None
+    majority: Value | None = None
 
     @model_validator(mode="after")
     def _different(self) -> Plan:

@@ -77,13 +77,13 @@ def check_headers(case: Case) -> Answer:
     table = table_text(case.paper_text, citation.section)
     if table is None:
         return Answer(False, f"no caption of '{citation.section}' stands in the text supplied")
-    faults = _header_faults(case.verdict, citation, table)
+    faults = _header_faults(case.verdict, citation, table=table)
     if faults:
         return Answer(False, f"in {citation.section}: {'; '.join(faults)}; cite them as printed")
     return Answer(True, f"row, column and value stand in the text of {citation.section}")
 
 
-def _header_faults(verdict: Verdict, citation: Citation, table: str) -> list[str]:
+def _header_faults(verdict: Verdict, citation: Citation, *, table: str) -> list[str]:
     faults = []
     for name in ("row", "column"):
         header = getattr(citation, name)

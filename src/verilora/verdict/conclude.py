@@ -24,9 +24,8 @@ from verilora.records.verdict import (
 )
 from verilora.verdict.case import Case
 from verilora.verdict.figures import rounded
-from verilora.verdict.gates import check_gates
-from verilora.verdict.limits import Reason, Standing, limits
-from verilora.verdict.lower import lowest_of
+from verilora.verdict.gates import QUOTE
+from verilora.verdict.limits import Reason
 from verilora.verdict.protocol import deviations, level_of
 from verilora.verdict.statistics import side_of
 from verilora.verdict.weigh import weigh
@@ -111,21 +110,8 @@ def preregister(
 
 def prospects(preregistration: Verdict) -> tuple[Status, tuple[Reason, ...]]:
     """(the highest status that can come of it, what holds it there), if all else goes well."""
-    plan = preregistration.plan
-    rows = preregistration.protocol or ()
-    runs = len(plan.seeds) if plan else 0
-    gates = check_gates(Case(preregistration))
-    standing = Standing(
-        level=level_of(rows),
-        runs=runs,
-        numbers=runs,
-        registered=True,
-        gates=tuple(gate for gate in gates if gate.passed is False),
-        deviations=deviations(rows),
-    )
-    found = [limit for limit in limits(standing) if limit.name != "sanity-not-shown"]
-    highest = lowest_of([limit.ceiling for limit in found], start="reproduced")
-    return highest, tuple(limit.reason for limit in found)
+    weighed = weigh(Case(preregistration))
+    return weighed.highest, weighed.reasons
 
 
 def result_of(run: Run, metric: str | None = None) -> Result:
@@ -160,10 +146,12 @@ def conclude(
     results does not matter. Runs that name another preregistration make it exploratory.
     Raises DataError for a seed that stands there twice, or no number at all.
     """
-    draft = _draft(preregistration, work, stamp)
+    draft = _draft(preregistration, work, stamp=stamp)
     weighed = weigh(Case(draft, preregistration, paper_text, anchors))
     ruling = weighed.ruling
     reasons = weighed.reasons[1:] if ruling else weighed.reasons
+    told = (*work.caveats, *_failures(work), *(reason.sentence for reason in reasons))
+    quote = [gate.detail for gate in weighed.gates if gate.rule == QUOTE and gate.passed is None]
     return _identified(
         draft.replace(
             status=weighed.highest,
@@ -175,7 +163,7 @@ def conclude(
             statistics=ruling.statistics if ruling else None,
             decision=ruling.decision if ruling else "inconclusive",
             gates=weighed.gates,
-            caveats=(*work.caveats, *_failures(work), *(reason.sentence for reason in reasons)),
+            caveats=(*told, *quote),
         )
     )
 
@@ -197,8 +185,8 @@ def document_of(
     )
 
 
-def _draft(preregistration: Verdict, work: Work, stamp: Stamp) -> Verdict:
-    results = tuple(sorted(work.results, key=lambda result: result.seed))
+def _draft(preregistration: Verdict, work: Work, *, stamp: Stamp) -> Verdict:
+    results = _ordered(work)
     runs = [result.run for result in results if result.run is not None]
     named = {result.preregistration for result in results if result.run is not None}
     registered = named == {preregistration.digest}
@@ -211,7 +199,7 @@ def _draft(preregistration: Verdict, work: Work, stamp: Stamp) -> Verdict:
         is_current=True,
         claim_citation=preregistration.claim_citation,
         reported=preregistration.reported,
-        measured=_measured(preregistration, work, results),
+        measured=_measured(preregistration, work),
         protocol=work.protocol if work.protocol is not None else preregistration.protocol,
         preregistration=preregistration.digest if registered else None,
         exploratory=not registered,
@@ -221,7 +209,12 @@ def _draft(preregistration: Verdict, work: Work, stamp: Stamp) -> Verdict:
     )
 
 
-def _measured(preregistration: Verdict, work: Work, results: tuple[Result, ...]) -> Measured:
+def _ordered(work: Work) -> tuple[Result, ...]:
+    return tuple(sorted(work.results, key=lambda result: result.seed))
+
+
+def _measured(preregistration: Verdict, work: Work) -> Measured:
+    results = _ordered(work)
     plan = _plan_of(preregistration)
     seeds = [result.seed for result in results]
     twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
@@ -251,7 +244,7 @@ def _measured(preregistration: Verdict, work: Work, results: tuple[Result, ...])
 
 
 def _failures(work: Work) -> tuple[str, ...]:
-    failed = sorted((r for r in work.results if r.failed or r.value is None), key=lambda r: r.seed)
+    failed = [r for r in _ordered(work) if r.failed or r.value is None]
     return tuple(
         f"seed {r.seed} failed and counts all the same: "
         + " ".join((r.failed or "it gave no number").split())

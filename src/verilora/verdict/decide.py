@@ -78,7 +78,7 @@ def decide(evidence: Evidence) -> Ruling:
         decision=LABELS[label_of(finding, standing)],  # type: ignore[arg-type]
         score=None if outcome is None else rounded(outcome.probability),
         confidence=confidence(model, status=status, setting=setting, standing=standing),
-        statistics=_statistics(evidence, setting, outcome),
+        statistics=_statistics(evidence, setting, outcome=outcome),
         reasons=(_first(evidence, finding, standing=standing, outcome=outcome), *others),
     )
 
@@ -141,7 +141,9 @@ def _undecided(evidence: Evidence, made: int) -> str | None:
     return f"what {part} say about all is not known for {evidence.metric or 'this metric'}"
 
 
-def _statistics(evidence: Evidence, setting: Setting, outcome: Outcome | None) -> Statistics | None:
+def _statistics(
+    evidence: Evidence, setting: Setting, *, outcome: Outcome | None
+) -> Statistics | None:
     if outcome is None:
         return None
     return statistics_of(

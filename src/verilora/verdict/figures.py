@@ -58,7 +58,9 @@ def model_of(
     sd = known[0] if usable else max(known)
     part = 0.0
     if setting.evaluated is not None and setting.full_size is not None:
-        part = float(slice_variance(ours.value, setting.evaluated, setting.full_size))
+        part = float(
+            slice_variance(ours.value, evaluated=setting.evaluated, full_size=setting.full_size)
+        )
     return Model(
         centre=float(ours.value),
         sd=sd,

@@ -104,7 +104,7 @@ def stands_in(header: str, table: str) -> bool:
 
 
 def words_missing(header: str, text: str) -> tuple[str, ...]:
-    """The words of a header that a text does not hold, in their order."""
+    """The words of a header that a text does not hold, not even in a longer word, in order."""
     there = fold(text).casefold()
     words = dict.fromkeys(_WORD.findall(header))
     return tuple(word for word in words if fold(word).casefold() not in there)

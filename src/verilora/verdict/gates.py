@@ -38,7 +38,7 @@ def check_gates(case: Case) -> tuple[Gate, ...]:
     that it once passed is told, and not taken on trust.
     """
     recorded = {gate.rule: gate for gate in case.verdict.gates or ()}
-    return tuple(_checked(rule, case, recorded.get(rule)) for rule in GATES)
+    return tuple(_checked(rule, case, recorded=recorded.get(rule)) for rule in GATES)
 
 
 def rules() -> dict[str, str]:
@@ -50,7 +50,7 @@ def rules() -> dict[str, str]:
     return told
 
 
-def _checked(rule: str, case: Case, recorded: Gate | None) -> Gate:
+def _checked(rule: str, case: Case, *, recorded: Gate | None) -> Gate:
     answer = GATES[rule](case)
     if answer.passed is None and recorded is not None and recorded.passed is False:
         return Gate(rule=rule, passed=False, detail=recorded.detail)

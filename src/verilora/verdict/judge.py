@@ -140,7 +140,8 @@ def _told(case: Case, weighed: Weighed) -> Iterator[Reason]:
         else:
             yield reason
     quote = next(gate for gate in weighed.gates if gate.rule == QUOTE)
-    if quote.passed is None and case.verdict.claim_citation is not None:
+    once = any(gate.rule == QUOTE and gate.passed for gate in case.verdict.gates or ())
+    if quote.passed is None and case.verdict.claim_citation is not None and not once:
         yield Reason(name="quote-not-verbatim", sentence=quote.detail)
 
 

@@ -22,6 +22,7 @@ FEWEST_TO_REFUTE = 5
 SANITY = ("EV-008", "EV-009", "EV-010", "EV-011")
 """Gates that must have passed, not merely not failed."""
 UNITS = "EV-005"
+UNSHOWN = "sanity-not-shown"
 
 
 class Reason(Record):
@@ -155,7 +156,7 @@ def _gates(standing: Standing) -> Iterator[Limit]:
         listed = ", ".join(missing)
         yield Limit(
             "partial",
-            "sanity-not-shown",
+            UNSHOWN,
             f"what shows that the machinery worked is not recorded or not checked ({listed})",
         )
 

@@ -151,7 +151,9 @@ def lower_end(verdict: Verdict) -> float | None:
         return float(side.value) - float(quantile(1 - ALPHA, math.inf)) * error
     part = 0.0
     if share and measured.evaluated and measured.full_size:
-        part = float(slice_variance(side.value, measured.evaluated, measured.full_size))
+        part = float(
+            slice_variance(side.value, evaluated=measured.evaluated, full_size=measured.full_size)
+        )
     squared = variance_factor(way) * float(side.sd) ** 2 / side.runs + part
     return float(side.value) - float(quantile(1 - ALPHA, side.runs - 1.0)) * math.sqrt(squared)
 

@@ -105,7 +105,12 @@ def _labels(reported: Reported, setting: Setting, *, runs: int, sd: float, gap: 
 def _slice_sd(reported: Reported, setting: Setting) -> float:
     if setting.evaluated is None or setting.full_size is None:
         return 0.0
-    return float(slice_variance(reported.value, setting.evaluated, setting.full_size)) ** 0.5
+    return (
+        float(
+            slice_variance(reported.value, evaluated=setting.evaluated, full_size=setting.full_size)
+        )
+        ** 0.5
+    )
 
 
 def _printed(reported: Reported, setting: Setting) -> float | None:

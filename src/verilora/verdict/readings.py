@@ -83,7 +83,7 @@ def readings_of(reported: Reported) -> tuple[Reading, ...]:
     kind = reported.spread_kind or "unknown"
     kinds = UNKNOWN_KIND if kind == "unknown" else (kind,)
     return tuple(
-        Reading(f"± taken as {_KINDS[kind]}", way, _factor(kind, way, runs))
+        Reading(f"± taken as {_KINDS[kind]}", way, _factor(kind, way, runs=runs))
         for way in ways
         for kind in kinds
     )
@@ -168,7 +168,7 @@ _KINDS = {
 }
 
 
-def _factor(kind: str, aggregation: str, runs: int) -> float:
+def _factor(kind: str, aggregation: str, *, runs: int) -> float:
     # From the error of the aggregate, sqrt(c / k) · sd, back to the sd of single runs.
     back = math.sqrt(runs / variance_factor(aggregation))
     if kind == "se":
@@ -182,7 +182,9 @@ def _assess_as(
     ours = side_of(values, "median" if reading.aggregation == "median" else "mean")
     fixed: Any = resolution(setting.decimals) ** 2 / 3
     if setting.evaluated is not None and setting.full_size is not None:
-        fixed = fixed + slice_variance(ours.value, setting.evaluated, setting.full_size)
+        fixed = fixed + slice_variance(
+            ours.value, evaluated=setting.evaluated, full_size=setting.full_size
+        )
     theirs = Side(value, None, 1)
     if reading.factor is not None and spread is not None:
         theirs = Side(value, spread * reading.factor, setting.runs, reading.aggregation)

@@ -87,7 +87,7 @@ def resolution(decimals: int) -> float:
     return 0.5 * 10.0**-decimals
 
 
-def slice_variance(share: Numbers, evaluated: int, full_size: int) -> Numbers:
+def slice_variance(share: Numbers, *, evaluated: int, full_size: int) -> Numbers:
     """V = 100² · p(1 - p)/n · (N - n)/(N - 1) in percent²: n of N items stand for all; 0 if all.
 
     `share` is the measured share of right items in percent.

@@ -9,7 +9,14 @@ from verilora.records.verdict import Gate, Status, Verdict
 from verilora.verdict.case import Case
 from verilora.verdict.decide import Evidence, Ruling, decide
 from verilora.verdict.gates import REGISTRATION, UNITS, check_gates
-from verilora.verdict.limits import Reason, Standing, limits
+from verilora.verdict.limits import (
+    FEWEST_TO_CONFIRM,
+    UNSHOWN,
+    Limit,
+    Reason,
+    Standing,
+    limits,
+)
 from verilora.verdict.lower import lowest_of
 from verilora.verdict.protocol import CONFIDENCE, deviations, level_of, lowest
 from verilora.verdict.readings import default_margin
@@ -32,7 +39,8 @@ def weigh(case: Case) -> Weighed:
     """Everything that follows from a case, from its numbers where it has them.
 
     Without runs, or with units mixed up, nothing can be decided, and `highest` is what the rules
-    still allow the verdict to say. Raises DataError where a margin is wanted and none is sound.
+    still allow the verdict to say; of a preregistration, what may come of it if all goes well.
+    Raises DataError where a margin is wanted and none is sound.
     """
     verdict, level, gates = case.verdict, find_level(case.verdict), check_gates(case)
     passed = {gate.rule: gate.passed for gate in gates}
@@ -43,18 +51,29 @@ def weigh(case: Case) -> Weighed:
     if evidence is not None:
         ruling = decide(evidence)
         return Weighed(level, gates, ruling, ruling.status, ruling.reasons, ruling.confidence)
-    standing = Standing(
-        level=level,
-        runs=0,
-        numbers=0,
-        registered=registered,
-        gates=gates,
-        deviations=deviations(verdict.protocol) if verdict.protocol else (),
-    )
-    found = limits(standing)
+    found = _limits(verdict, level, gates=gates, registered=registered)
     highest = lowest_of([limit.ceiling for limit in found], start="reproduced")
     reasons = tuple(limit.reason for limit in found)
     return Weighed(level, gates, None, highest, reasons, CONFIDENCE[level])
+
+
+def _limits(
+    verdict: Verdict, level: Level, *, gates: tuple[Gate, ...], registered: bool
+) -> list[Limit]:
+    before = verdict.kind == "PRE"
+    runs = len(verdict.measured.values) if verdict.measured else 0
+    if before:
+        runs = len(verdict.plan.seeds) if verdict.plan else FEWEST_TO_CONFIRM
+    standing = Standing(
+        level=level,
+        runs=runs,
+        numbers=runs,
+        registered=registered or before,
+        gates=gates,
+        deviations=deviations(verdict.protocol) if verdict.protocol else (),
+    )
+    # What can only be known after the runs is no fault of a preregistration.
+    return [limit for limit in limits(standing) if not (before and limit.name == UNSHOWN)]
 
 
 def find_level(verdict: Verdict) -> Level:
