@@ -16,6 +16,8 @@ from typing import Any
 from verilora.errors import VeriloraError
 from verilora.records.events import Event
 from verilora.records.recipe import Recipe
+from verilora.train.build import build
+from verilora.train.plan import plan
 from verilora.train.run import run
 
 
@@ -78,6 +80,17 @@ def answer(job: dict[str, Any]) -> str:
     return json.dumps({"status": os.waitstatus_to_exitcode(status), "error": text})
 
 
+def warm(recipe: Recipe) -> None:
+    """Has all imported that a run imports late, so that no child has to."""
+    plan(recipe)
+    build(recipe)
+
+
 if __name__ == "__main__":
+    cold = True
     for line in sys.stdin:
-        print(answer(json.loads(line)), flush=True)
+        job = json.loads(line)
+        if cold:
+            warm(Recipe.model_validate(job["recipe"]))
+            cold = False
+        print(answer(job), flush=True)

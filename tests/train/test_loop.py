@@ -71,7 +71,7 @@ def test_a_regression_learns(
     )
     list(train(session))
     assert sum(session.losses[-8:]) < 0.4 * sum(session.losses[:8])
-    assert evaluate(session.build).metrics["pearson"] > 80
+    assert evaluate(session.build).metrics["pearson"] > 50
 
 
 def test_the_same_recipe_gives_the_same_losses_whatever_the_listener_draws(

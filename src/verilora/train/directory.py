@@ -132,4 +132,7 @@ class RunDirectory:
         shutil.rmtree(self.checkpoints, ignore_errors=True)
 
     def _found(self) -> list[str]:
-        return sorted(item.name for item in self.path.iterdir() if item.name != LOCK)
+        """What is here but the lock and what a killed run left half written."""
+        ours = (LOCK, *(f".{name}." for name in (*FILES, *FOLDERS)))
+        names = (item.name for item in self.path.iterdir())
+        return sorted(name for name in names if not name.startswith(ours))

@@ -33,7 +33,7 @@ from verilora.train.objective import REGRESSION, loss_of
 from verilora.train.quiet import quiet_transformers
 from verilora.train.session import Session, open_session
 
-ALLOCATOR_SHARE = 0.2
+ALLOCATOR_SHARE = 0.4
 """Of the activations: what glibc's heap holds beside them after some steps of mixed lengths.
 Measured with MiniLM-L6, batches of 16 to 128 tokens, float32 and bfloat16: 5 to 40 %."""
 
