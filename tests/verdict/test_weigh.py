@@ -89,6 +89,26 @@ def test_margins(kit: Any) -> None:
     assert margin(None, stated=0.5) == (0.5, "as stated, not preregistered")
 
 
+def test_a_part_of_the_items_is_a_proxy_whatever_the_rows_say(kit: Any) -> None:
+    whole, part = (kit.post(evaluated=items) for items in (408, 100))
+    assert (whole.protocol_match, part.protocol_match) == ("exact", "proxy")
+    assert part.status != "reproduced"
+    assert any("100 of 408 evaluation items were used" in caveat for caveat in part.caveats)
+
+
+def test_a_wide_margin_is_said(kit: Any) -> None:
+    wide = kit.post(pre=kit.pre(plan=kit.plan(margin=5.0, margin_source="a hunch")))
+    assert wide.status == "reproduced"
+    assert any(
+        "5, is wider than the usual 1.4" in caveat and "a hunch" in caveat
+        for caveat in wide.caveats
+    )
+    assert not any("wider" in caveat for caveat in kit.post().caveats)
+    plain = kit.reported(unit="points", value=89.7, spread=None)
+    pre = kit.pre(reported=plain, plan=kit.plan(unit="points"))
+    assert not any("wider" in caveat for caveat in kit.post(pre=pre).caveats)
+
+
 def test_another_scale_needs_a_margin(kit: Any) -> None:
     reported = kit.reported(unit="points", value=8.85, spread=None)
     bare = verdict(kit, reported=reported, measured=kit.measured(8.8, 8.9, unit="points"))

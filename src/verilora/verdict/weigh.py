@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from verilora.errors import DataError
 from verilora.records.protocol import Level
 from verilora.records.verdict import Gate, Status, Verdict
 from verilora.verdict.case import Case
@@ -50,7 +51,8 @@ def weigh(case: Case) -> Weighed:
         evidence = _evidence(case, level, gates=gates, registered=registered)
     if evidence is not None:
         ruling = decide(evidence)
-        return Weighed(level, gates, ruling, ruling.status, ruling.reasons, ruling.confidence)
+        reasons = (*ruling.reasons, *_wide(evidence))
+        return Weighed(level, gates, ruling, ruling.status, reasons, ruling.confidence)
     found = _limits(verdict, level, gates=gates, registered=registered)
     highest = lowest_of([limit.ceiling for limit in found], start="reproduced")
     reasons = tuple(limit.reason for limit in found)
@@ -70,7 +72,7 @@ def _limits(
         numbers=runs,
         registered=registered or before,
         gates=gates,
-        deviations=deviations(verdict.protocol) if verdict.protocol else (),
+        deviations=_deviations(verdict),
     )
     # What can only be known after the runs is no fault of a preregistration.
     return [limit for limit in limits(standing) if not (before and limit.name == UNSHOWN)]
@@ -79,8 +81,9 @@ def _limits(
 def find_level(verdict: Verdict) -> Level:
     """The level that the rows add up to, never above the one that is declared.
 
-    Without rows nothing shows that the protocol was followed: proxy at most. Without a number of
-    the paper there is nothing to reproduce: unknown.
+    Without rows nothing shows that the protocol was followed: proxy at most. So is a part of the
+    evaluation items, whatever the rows say. Without a number of the paper there is nothing to
+    reproduce: unknown.
     """
     declared = verdict.protocol_match
     citation = verdict.claim_citation
@@ -88,7 +91,36 @@ def find_level(verdict: Verdict) -> Level:
         return "unknown"
     if not verdict.protocol:
         return lowest([declared or "unknown", "proxy"])
-    return lowest([level_of(verdict.protocol), declared or "exact"])
+    part: Level = "proxy" if _part(verdict) else "exact"
+    return lowest([level_of(verdict.protocol), declared or "exact", part])
+
+
+def _deviations(verdict: Verdict) -> tuple[str, ...]:
+    told = deviations(verdict.protocol) if verdict.protocol else ()
+    part = _part(verdict)
+    return (*told, part) if part else told
+
+
+def _part(verdict: Verdict) -> str | None:
+    measured = verdict.measured
+    if measured is None or measured.evaluated is None or measured.full_size is None:
+        return None
+    if measured.evaluated == measured.full_size:
+        return None
+    return f"{measured.evaluated} of {measured.full_size} evaluation items were used"
+
+
+def _wide(evidence: Evidence) -> tuple[Reason, ...]:
+    """A margin wider than the default is allowed where it was declared, and always said."""
+    try:
+        items = evidence.measured.full_size or evidence.reported.items
+        usual, why = default_margin(evidence.reported, items=items)
+    except DataError:
+        return ()
+    if evidence.margin <= usual * (1 + 1e-9):
+        return ()
+    told = f"the margin, {evidence.margin:g}, is wider than the usual {usual:.3g} ({why})"
+    return (Reason(name="wide-margin", sentence=f"{told}; declared as: {evidence.margin_source}"),)
 
 
 def _evidence(
@@ -108,7 +140,7 @@ def _evidence(
         level=level,
         registered=registered,
         gates=gates,
-        deviations=deviations(verdict.protocol) if verdict.protocol else (),
+        deviations=_deviations(verdict),
     )
 
 
