@@ -13,6 +13,7 @@ isinstance, its parameters' names and its other methods stay. Two ways, one mean
 from __future__ import annotations
 
 from functools import cache
+from types import MethodType
 from typing import Any
 
 import torch
@@ -151,7 +152,16 @@ def restore(module: nn.Module) -> None:
     if isinstance(module, Adapted):
         module._modules.pop("lora", None)
         vars(module).pop("lora", None)
+        _rebind(module)
         module.__class__ = module.base_class
+
+
+def _rebind(module: Any) -> None:
+    """Makes methods kept on the object the base's: hooks put there since keep the old forward."""
+    ours, base = type(module).forward, module.base_class.forward
+    for name, value in list(vars(module).items()):
+        if isinstance(value, MethodType) and value.__func__ is ours and value.__self__ is module:
+            vars(module)[name] = MethodType(base, module)
 
 
 @cache
