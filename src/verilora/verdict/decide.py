@@ -160,7 +160,7 @@ def _first(
 ) -> Reason:
     unit = evidence.reported.unit
     if outcome is None:
-        told = f"one run has no spread, so that nothing is decided within ±{evidence.margin:g}"
+        told = f"one run has no spread, so that nothing is decided within ±{evidence.margin:.3g}"
         return Reason(name="no-decision", sentence=f"{told} {points(unit)}")
     low, high = float(outcome.comparison.low), float(outcome.comparison.high)
     told = interval_told(low, high, margin=evidence.margin, unit=unit)

@@ -134,8 +134,9 @@ def default_margin(
     """(margin in the metric's points, why) where none was declared.
 
     The larger of 2·s_p and one item (100/N percent); without s_p 1.0 point from 1000 items on,
-    else 1.5. Where the kind of spread is unknown, the smallest s_p that it can mean. A claim that
-    one method beats another by `advantage` never gets more than half of that.
+    else 1.5. A spread whose kind is not stated is taken as a standard deviation here (a margin is
+    a convention; the label is still the weakest of all readings). A claim that one method beats
+    another by `advantage` never gets more than half of that.
     Raises DataError where no default is sound: no spread in a metric that is not in percent.
     """
     margin, why = _spread_margin(reported, items) or _plain_margin(reported, items)
@@ -203,8 +204,10 @@ def _strength(outcome: Outcome) -> tuple[bool, float]:
 def _spread_margin(reported: Reported, items: int | None) -> tuple[float, str] | None:
     if reported.spread is None:
         return None
-    factors = [r.factor for r in readings_of(reported) if r.factor is not None] or [1.0]
-    doubled = 2 * min(factors) * reported.spread
+    kind = reported.spread_kind or "unknown"
+    taken = reported.replace(spread_kind="sd" if kind == "unknown" else kind)
+    factors = [reading.factor for reading in readings_of(taken) if reading.factor is not None]
+    doubled = 2 * min(factors, default=1.0) * reported.spread
     item = 100 / items if items and reported.unit == "percent" else 0.0
     if max(doubled, item) <= 0:
         return None

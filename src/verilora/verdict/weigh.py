@@ -119,7 +119,7 @@ def _wide(evidence: Evidence) -> tuple[Reason, ...]:
         return ()
     if evidence.margin <= usual * (1 + 1e-9):
         return ()
-    told = f"the margin, {evidence.margin:g}, is wider than the usual {usual:.3g} ({why})"
+    told = f"the margin, {evidence.margin:.3g}, is wider than the usual {usual:.3g} ({why})"
     return (Reason(name="wide-margin", sentence=f"{told}; declared as: {evidence.margin_source}"),)
 
 

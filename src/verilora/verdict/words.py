@@ -22,7 +22,7 @@ def interval_told(low: float, high: float, *, margin: float, unit: str) -> str:
     """ "the 90 % interval of the difference is [-0.971, 0.571], the margins are ±1.4 points"."""
     ends = ", ".join(f"{round(end, 3) + 0.0:g}" for end in (low, high))
     interval = f"the 90 % interval of the difference is [{ends}]"
-    return f"{interval}, the margins are ±{margin:g} {points(unit)}"
+    return f"{interval}, the margins are ±{margin:.3g} {points(unit)}"
 
 
 def summary(
@@ -44,7 +44,9 @@ def summary(
     ours = f"{runs} run{'s' if runs > 1 else ''} gave {value:.{digits}f}{spread}"
     beside = f" ± {reported.spread:.{digits}f}" if reported.spread is not None else ""
     theirs = f"{them} {reported.value:.{digits}f}{beside}"
-    return f"{ours}; {theirs}; {_outcome(value - reported.value, margin, decision=decision)}."
+    apart = f"{abs(value - reported.value):.{digits}f}"
+    apart += " above" if value > reported.value else " below"
+    return f"{ours}; {theirs}; {_outcome(apart, f'{margin:.3g}', decision=decision)}."
 
 
 def _ours(reported: Reported, measured: Measured) -> tuple[float, float | None]:
@@ -52,10 +54,9 @@ def _ours(reported: Reported, measured: Measured) -> tuple[float, float | None]:
     return float(side.value), None if side.sd is None else float(side.sd)
 
 
-def _outcome(difference: float, margin: float, *, decision: str | None) -> str:
-    side = "above" if difference > 0 else "below"
+def _outcome(apart: str, margin: str, *, decision: str | None) -> str:
     if decision == "equivalent":
-        return f"the same within {margin:g}"
+        return f"the same within {margin}"
     if decision == "different":
-        return f"{abs(difference):.2g} {side}, which is more than {margin:g}"
-    return f"whether that is the same within {margin:g} is not settled"
+        return f"{apart}, which is more than {margin}"
+    return f"whether that is the same within {margin} is not settled"
