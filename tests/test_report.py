@@ -52,7 +52,8 @@ def test_the_page_tells_the_run(write_run):
     assert "LoRA of rank 8 on query and value, with the task head, was trained on 4,400" in words
     assert f"{value - 51.97:.1f} points above that" in words
     assert "74,498" in words
-    assert "312 no description" in words
+    assert "which tell an accuracy to about ±3.1 points" in words
+    assert "312: no description" in words
     assert "x86_64, 2 CPU cores" in words
     assert run.digests.base in words
     assert "verilora evaluate ." in words

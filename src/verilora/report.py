@@ -7,6 +7,7 @@ explain.json where it is). Every text of the records is escaped. Must not know m
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +18,14 @@ from verilora import __version__
 from verilora.atomic import write_whole
 from verilora.charts import svg
 from verilora.charts.panels import panels, read_events, read_run
-from verilora.charts.words import CORRELATIONS, metric_name, metric_told, seconds_told, share_told
+from verilora.charts.words import (
+    CORRELATIONS,
+    metric_label,
+    metric_name,
+    metric_told,
+    seconds_told,
+    share_told,
+)
 from verilora.errors import DataError, VeriloraError
 from verilora.records.recipe import Recipe
 from verilora.records.run import Run
@@ -48,22 +56,7 @@ class Row(NamedTuple):
     value: str
     majority: str
     difference: str
-    unit: str
     main: bool
-
-
-class Figure(NamedTuple):
-    """A large number and what it counts."""
-
-    value: str
-    text: str
-
-
-class Check(NamedTuple):
-    """A command, and the sentence that says what it shows."""
-
-    text: str
-    command: str
 
 
 def write_report(directory: Path) -> Path:
@@ -144,16 +137,17 @@ def _against_majority(run: Run, value: float) -> list[str]:
     ]
 
 
-def _figures(run: Run) -> list[Figure]:
+def _figures(run: Run) -> list[tuple[str, str]]:
+    """Large numbers, and what each counts."""
     share = share_told(run.parameters.trainable, run.parameters.total)
     main = run.metrics[run.main_metric].value
     percent = "" if run.main_metric in CORRELATIONS else " %"
     speed = run.timings.train_tokens / max(run.timings.train_seconds, 1e-9)
     return [
-        Figure(f"{main:.1f}{percent}", f"{metric_name(run.main_metric)} on validation"),
-        Figure(f"{run.parameters.trainable:,}", f"trained parameters, {share} of all"),
-        Figure(seconds_told(run.timings.total_seconds), "in all, loading and evaluation included"),
-        Figure(f"{speed:,.0f}", "tokens a second while training"),
+        (f"{main:.1f}{percent}", f"{metric_name(run.main_metric)} on validation"),
+        (f"{run.parameters.trainable:,}", f"trained parameters, {share} of all"),
+        (seconds_told(run.timings.total_seconds), "in all, loading and evaluation included"),
+        (f"{speed:,.0f}", "tokens a second while training"),
     ]
 
 
@@ -167,23 +161,34 @@ def _row(name: str, run: Run) -> Row:
     digits = 4 if metric.unit == "loss" else 2
     majority = run.data.majority.get(name)
     difference = f"{metric.value - majority.value:+.{digits}f}" if majority else ""
-    unit = "× 100" if name in CORRELATIONS else {"percent": "%", "loss": "nats"}[metric.unit]
+    loss = "loss (squared error)" if run.main_metric in CORRELATIONS else "loss (nats)"
     return Row(
-        name=metric_name(name),
+        name=metric_label(name) if metric.unit == "percent" else loss,
         value=f"{metric.value:.{digits}f}",
         majority=f"{majority.value:.{digits}f}" if majority else "–",
         difference=difference.replace("-", "−") or "–",
-        unit=unit if name != "loss" or run.main_metric not in CORRELATIONS else "squared error",
         main=name == run.main_metric,
     )
 
 
 def _measured(run: Run) -> str:
-    chosen = {"last": "after the last step", "best": "the best one by " + run.selection.metric}
+    chosen = {"last": "the last", "best": "the best one by " + run.selection.metric}
     return (
-        f"Measured on {run.data.validation_rows:,} validation examples. The weights handed over "
-        f"are those of step {run.selection.step:,}, {chosen[run.selection.rule]}, of "
-        f"{run.selection.evaluations} evaluations."
+        f"Measured on {run.data.validation_rows:,} validation examples{_uncertainty(run)}. The "
+        f"weights handed over are those of step {run.selection.step:,}, "
+        f"{chosen[run.selection.rule]} of {run.selection.evaluations} evaluations."
+    )
+
+
+def _uncertainty(run: Run) -> str:
+    """What the number of examples allows: the 95 % interval of a share, normal approximation."""
+    if run.main_metric != "accuracy":
+        return ""
+    share, count = run.metrics["accuracy"].value / 100, run.data.validation_rows
+    points = 196 * math.sqrt(share * (1 - share) / count)
+    return (
+        f", which tell an accuracy to about ±{points:.1f} points (95 %; another seed may differ "
+        "by more)"
     )
 
 
@@ -195,7 +200,7 @@ def _trained(run: Run, recipe: Recipe) -> list[tuple[str, str]]:
         rows += [("of these adapter", f"{counts.adapter:,}")]
     rows += [("of these task head", f"{counts.head:,}")] if run.method != "full" else []
     rows += [
-        ("steps", f"{run.steps:,} of {recipe.training.batch_size} examples"),
+        ("steps", f"{run.steps:,}, each of {recipe.training.batch_size} examples"),
         ("learning rate", f"{recipe.training.learning_rate:g}, {recipe.training.schedule}"),
         ("training loss", f"{run.loss_first:.4f} at first, {run.loss_last:.4f} at last"),
         ("time to train", seconds_told(run.timings.train_seconds)),
@@ -206,11 +211,11 @@ def _trained(run: Run, recipe: Recipe) -> list[tuple[str, str]]:
 
 def _data(run: Run) -> list[tuple[str, str]]:
     data = run.data
-    dropped = ", ".join(f"{count:,} {reason}" for reason, count in data.dropped.items() if count)
+    dropped = [f"{count:,}: {reason}" for reason, count in data.dropped.items() if count]
     rows = [
         ("training examples", f"{data.train_rows:,}"),
         ("validation examples", f"{data.validation_rows:,}"),
-        ("rows left out", dropped or "none"),
+        ("rows left out", "\n".join(dropped) or "none"),
         ("texts cut to the length limit", f"{data.truncated:,}"),
         ("examples seen", f"{run.timings.train_examples:,}"),
         ("tokens seen", f"{run.timings.train_tokens:,}, padding not counted"),
@@ -222,28 +227,19 @@ def _data(run: Run) -> list[tuple[str, str]]:
     return rows
 
 
-def _checks(run: Run) -> list[Check]:
-    checks = [
-        Check(
-            "Evaluate the saved weights again and compare every number:",
-            "verilora evaluate .",
-        ),
-    ]
+def _checks(run: Run) -> list[tuple[str, str]]:
+    """What a command shows, and the command."""
+    checks = [("Evaluate the saved weights again and compare every number:", "verilora evaluate .")]
     if run.digests.adapter:
-        checks.append(
-            Check(
-                f"The adapter's own digest; it must begin with {run.digests.adapter[7:19]}:",
-                "sha256sum adapter/adapter_model.safetensors",
-            )
-        )
-    checks.append(
-        Check(
-            "Train it again from the recipe; on the same machine type with as many threads the "
-            "adapter is the same to the byte:",
-            f"verilora train recipe.toml --out ../{run.recipe.rsplit('/', 1)[-1]}-again",
-        )
+        begin = run.digests.adapter.removeprefix("sha256:")[:12]
+        told = f"The adapter's own digest; it must begin with {begin}:"
+        checks.append((told, "sha256sum adapter/adapter_model.safetensors"))
+    name = run.recipe.rsplit("/", 1)[-1]
+    told = (
+        "Train it again from the recipe; on the same machine type with as many threads the "
+        "adapter is the same to the byte:"
     )
-    return checks
+    return [*checks, (told, f"verilora train recipe.toml --out ../{name}-again")]
 
 
 def _read_recipe(directory: Path) -> tuple[Recipe, str]:

@@ -67,12 +67,15 @@ def test_the_merged_model_answers_as_base_and_adapter(verilora, trained, tiny_ba
     wanted = adapted.eval()(**batch).logits
     torch.testing.assert_close(merged.eval()(**batch).logits, wanted, rtol=1e-5, atol=1e-6)
     assert not any("lora" in name for name in merged.state_dict())
+    assert len({path.stat().st_mode for path in out.iterdir()}) == 1
+    assert told.err == f"loading {tiny_base} ...\n"
 
 
 def test_merge_overwrites_nothing(verilora, trained, tiny_base, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     told = verilora("merge", trained, "--base", tiny_base, "--out", tmp_path)
     assert (told.status, told.out) == (1, "")
+    assert "goes to a new directory" in told.err
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 

@@ -11,6 +11,7 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -60,10 +61,10 @@ def write_curves(directory: Path) -> Path:
 def draw(run: Run, drawn: Sequence[Panel]) -> bytes:
     """The panels under each other as a PNG, with the run named on top."""
     heights = [0.55 if panel.series[0].kind == "rate" else 1.0 for panel in drawn] or [1.0]
+    layout = ConstrainedLayoutEngine(h_pad=0.12, w_pad=0.12)
     with style.context(SETTINGS, after_reset=True):
-        figure = Figure(figsize=(9, 1.1 + 2.75 * sum(heights)), dpi=160, layout="constrained")
+        figure = Figure(figsize=(9, 1.1 + 2.75 * sum(heights)), dpi=160, layout=layout)
         canvas = FigureCanvasAgg(figure)
-        figure.get_layout_engine().set(h_pad=0.12, w_pad=0.12)
         _head(figure, run)
         axes = figure.subplots(
             len(heights), sharex=True, squeeze=False, gridspec_kw={"height_ratios": heights}

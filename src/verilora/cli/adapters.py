@@ -9,6 +9,7 @@ import typer
 
 from verilora.cli.command import command
 from verilora.cli.terminal import Terminal
+from verilora.errors import OutputError
 
 ADAPTER_HELP = "A directory with adapter_config.json, or of a run."
 BASE_HELP = "The base: a hub id, a directory, or package:NAME/FOLDER."
@@ -81,13 +82,13 @@ def merge(
     one: the whole of it or nothing. The sum is made in float32 and rounded once;
     the merged model must answer a probe as before, or nothing is written.
     """
-    from verilora.atomic import refuse_occupied, staged_directory
+    from verilora.atomic import staged_directory
     from verilora.cli.contents import read_contents
 
-    refuse_occupied(out)
+    _refuse_occupied(out)
     contents = read_contents(adapter)
     terminal.note(f"loading {base} ...")
-    from verilora.cli.bases import load_base, probe_for
+    from verilora.cli.bases import load_base, probe_for, save_model
     from verilora.lora import merge as merged
     from verilora.lora.formats import load_adapter
 
@@ -95,8 +96,13 @@ def merge(
     load_adapter(model, contents.directory)
     report = merged(model, probe_for(model))
     with staged_directory(out) as stage:
-        model.save_pretrained(stage)
-        if tokenizer is not None:
-            tokenizer.save_pretrained(stage)
+        save_model(model, tokenizer, directory=stage)
     told = f"{report}\n\nmerged model  {out}"
     terminal.tell(told, mapping={"directory": str(out), "report": report.to_mapping()})
+
+
+def _refuse_occupied(out: Path) -> None:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise OutputError(
+            f"{out} holds something already; a merged model goes to a new directory", path=out
+        )

@@ -31,7 +31,7 @@ KINDS = {
 HEADS = ("classifier", "score", "classification_head")
 
 
-def load_base(base: str, contents: Contents) -> tuple[nn.Module, Any]:
+def load_base(base: str, contents: Contents) -> tuple[Any, Any]:
     """The base on the CPU, and its tokenizer (None where it has none).
 
     `base` is a hub id, a directory or "package:NAME/FOLDER". The class follows what the adapter
@@ -39,7 +39,7 @@ def load_base(base: str, contents: Contents) -> tuple[nn.Module, Any]:
     does the dtype, which its digests of the base are of; by default it is the checkpoint's own.
     Raises ModelError.
     """
-    directory = locate(ModelSection(id=base))
+    directory = _located(base)
     kind, settings = _kind(directory, contents)
     try:
         with quiet_transformers(), torch.random.fork_rng(devices=[]):
@@ -58,6 +58,13 @@ def load_base(base: str, contents: Contents) -> tuple[nn.Module, Any]:
     return model.eval(), _tokenizer(directory)
 
 
+def _located(base: str) -> Path:
+    try:
+        return locate(ModelSection(id=base))
+    except ModelError as error:  # says how to go on in the words of a recipe
+        raise ModelError(str(error).replace("--set model.id=", "--base "), id=base) from error
+
+
 def _refuse_new_weights(base: str, kind: str, *, missing: Any, contents: Contents) -> None:
     """What neither the checkpoint nor the adapter fills would be random."""
     filled = {name.removeprefix(PREFIX) for name, _ in contents.whole}
@@ -69,6 +76,18 @@ def _refuse_new_weights(base: str, kind: str, *, missing: Any, contents: Content
             id=base,
             missing=tuple(random),
         )
+
+
+def save_model(model: Any, tokenizer: Any, *, directory: Path) -> None:
+    """Writes the model, and the tokenizer if there is one, as transformers reads them."""
+    with quiet_transformers():
+        model.save_pretrained(directory)
+        if tokenizer is not None:
+            tokenizer.save_pretrained(directory)
+    # safetensors makes its file for the owner alone; the config has the user's own rights.
+    mode = (directory / "config.json").stat().st_mode
+    for path in directory.iterdir():
+        path.chmod(mode)
 
 
 def probe_for(model: nn.Module) -> dict[str, torch.Tensor] | None:

@@ -117,7 +117,7 @@ def told(contents: Contents) -> str:
 
 def _head(contents: Contents) -> list[tuple[str, str]]:
     base = contents.base
-    name = f"{base.get('name') or 'a base without a name'}, {base.get('class')}" if base else ""
+    name = ", ".join(str(base[key]) for key in ("name", "class") if base.get(key))
     bound = f"by the digests of {base['tensors']} tensors" if base else "no (made elsewhere)"
     return [
         ("adapter", contents.directory),
@@ -206,6 +206,8 @@ def _count(shape: tuple[int, ...]) -> int:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_short(item)}" for name, item in value.items())
     if isinstance(value, float):
         return f"{value:.4f}"
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

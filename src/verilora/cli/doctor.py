@@ -133,15 +133,15 @@ def _try_lora() -> str | None:
     from verilora.lora import adapter_parameters, attach, merge, unmerge
     from verilora.records.adapter import LoraConfig
 
-    model = torch.nn.Sequential(torch.nn.Linear(8, 8))
-    before = model[0].weight.detach().clone()
-    attach(model, LoraConfig(rank=2, target_modules=["0"]))
+    layer = torch.nn.Linear(8, 8)
+    model, before = torch.nn.Sequential(layer), layer.weight.detach().clone()
+    attach(model, LoraConfig(rank=2, target_modules=("0",)))
     optimizer = torch.optim.AdamW(adapter_parameters(model), lr=0.1)
     model(torch.ones(1, 8)).sum().backward()
     optimizer.step()
     merge(model)
     unmerge(model)
-    return None if torch.equal(model[0].weight, before) else "unmerge did not restore the bits"
+    return None if torch.equal(layer.weight, before) else "unmerge did not restore the bits"
 
 
 def _try_bfloat16() -> str | None:
