@@ -15,8 +15,8 @@ import sys
 import sysconfig
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from verilora.data.dataset import Example, Splits
@@ -55,6 +55,7 @@ class Function:
 
     module: str
     name: str
+    """With the classes and functions around it: "TarFile.getmember"."""
     text: str
     description: str
 
@@ -67,14 +68,14 @@ class Function:
 def build_pairs(root: Path | None = None) -> Splits:
     """Pairs of function and description, label 1 where they belong together.
 
-    Every function and every description occurs once, so that neither alone tells anything; half
+    Every function and every description is used once, so that neither alone tells anything; half
     of the functions have another one's description, from their own module where it has another.
     Families of modules (`io` and `_pyio`) are wholly in training or wholly in validation.
     `root` is a tree of Python files; by default this Python's standard library.
     Raises DataError if it holds too few functions.
     """
     dropped: Counter[str] = Counter()
-    functions = _distinct(_functions(root, dropped), dropped)
+    functions = _distinct(_qualified(list(_functions(root, dropped))), dropped)
     held_out = _held_out(functions)
     validation = [one for one in functions if _family(one.module) in held_out]
     train = [one for one in functions if _family(one.module) not in held_out]
@@ -133,18 +134,32 @@ def _pair_group(functions: Sequence[Function]) -> list[Example]:
     ] + [Example(one.id, (one.text, one.description), 1) for one in kept]
 
 
-def _distinct(functions: Iterator[Function], dropped: Counter[str]) -> list[Function]:
-    """The first function of each place, text and description."""
-    seen: dict[str, set[str]] = {"id": set(), "text": set(), "description": set()}
+def _qualified(functions: Sequence[Function]) -> Iterator[Function]:
+    """The functions, those that look alike within a module with their classes before them."""
+    alike = Counter((function.module, function.text.lower()) for function in functions)
+    for function in functions:
+        if alike[function.module, function.text.lower()] > 1:
+            outer = "".join(f"{_words(part)}." for part in function.name.split(".")[:-1])
+            yield replace(function, text=f"{outer}{function.text}")
+        else:
+            yield function
+
+
+def _distinct(functions: Iterable[Function], dropped: Counter[str]) -> list[Function]:
+    """The first function of each place, of each text within its module, and of each description."""
+    seen: set[tuple[str, ...]] = set()
     kept = []
     for function in functions:
-        marks = {name: getattr(function, name).lower() for name in seen}
-        twice = next((name for name, mark in marks.items() if mark in seen[name]), None)
+        marks = {
+            "place": (function.id,),
+            "name and parameters": (function.module, function.text.lower()),
+            "description": (function.description.lower(),),
+        }
+        twice = next((name for name, mark in marks.items() if (name, *mark) in seen), None)
         if twice is not None:
             dropped[f"another function has the same {twice}"] += 1
             continue
-        for name, mark in marks.items():
-            seen[name].add(mark)
+        seen.update((name, *mark) for name, mark in marks.items())
         kept.append(function)
     return kept
 
@@ -168,7 +183,7 @@ def _functions(root: Path | None, dropped: Counter[str]) -> Iterator[Function]:
             if reason is not None:
                 dropped[reason] += 1
                 continue
-            yield Function(module, ".".join(parts), _render(parts, node), description)
+            yield Function(module, ".".join(parts), _render(node), description)
 
 
 def _modules(root: Path | None) -> list[tuple[str, Path]]:
@@ -220,10 +235,9 @@ def _unfit(description: str, name: str) -> str | None:
     return None
 
 
-def _render(parts: Part, node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
-    """The function as words: "Tar Info.get info(name, arcname, fileobj)"."""
-    name = ".".join(map(_words, parts))
-    return f"{name}({', '.join(map(_words, _parameters(node.args)))})"
+def _render(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
+    """Name and parameters as words: "get info(name, arcname, fileobj)"."""
+    return f"{_words(node.name)}({', '.join(map(_words, _parameters(node.args)))})"
 
 
 def _parameters(arguments: ast.arguments) -> list[str]:
