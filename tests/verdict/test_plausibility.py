@@ -46,6 +46,7 @@ def case(kit: Any, *values: float, metric: str = "accuracy", **changes: Any) -> 
         (89.6, {"aggregation": "median", "runs": 4}, True, "possible as a median"),
         (89.6, {"aggregation": "mean"}, True, "possible as a mean"),
         (89.6, {"aggregation": None}, None, "unless it is a mean"),
+        (89.8, {"aggregation": "median"}, False, "impossible"),
         (100.4, {"aggregation": "median"}, False, "impossible"),
         (0.0, {"aggregation": "median"}, True, "is 0 right"),
         (100.0, {"aggregation": "median"}, True, "is 408 right"),

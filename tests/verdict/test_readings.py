@@ -83,6 +83,20 @@ def test_the_weaker_label_of_two_kinds_is_kept(kit: Any) -> None:
         assert label("unknown", centre) == label("sd", centre) != INCONCLUSIVE
 
 
+def test_the_weaker_label_of_mean_and_median_is_kept(kit: Any) -> None:
+    values = [89.0] * 24 + [90.75] * 16  # mean 89.7, median 89.0
+
+    def label(way: str | None) -> int:
+        setting = setting_of(kit.reported(aggregation=way), 1.4, evaluated=None, full_size=None)
+        return int(assess(values, 89.7, spread=0.7, setting=setting).label)
+
+    assert [label(way) for way in ("mean", "median", None)] == [
+        EQUIVALENT,
+        INCONCLUSIVE,
+        INCONCLUSIVE,
+    ]
+
+
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.floats(80, 95), min_size=2, max_size=9), st.randoms(), st.booleans())
 def test_the_order_of_runs_does_not_matter(
@@ -134,6 +148,12 @@ def test_noise_never_makes_the_same_of_what_differs(
         ({"spread": None}, None, 1.5, "unknown number"),
         ({"spread": 0.0}, None, 1.5, "no spread"),
         ({"spread_kind": "se"}, 408, 2 * 0.7 * math.sqrt(5), "twice"),
+        (
+            {"spread_kind": "se", "aggregation": None},
+            408,
+            2 * 0.7 * math.sqrt(5 / (math.pi / 2)),
+            "twice",
+        ),
         ({"spread_kind": "ci95"}, 408, 2 * 0.7 * math.sqrt(5) / T, "twice"),
         ({"spread_kind": "unknown"}, 408, 1.4, "twice"),
         ({"spread_kind": None, "aggregation": None}, 408, 1.4, "twice"),

@@ -86,6 +86,12 @@ def test_margins(kit: Any) -> None:
     assert margin(declared) == (1.1, kit.plan().margin_source)
     assert margin(None)[0] == pytest.approx(1.4)
     assert margin(None, stated=50.0)[0] == pytest.approx(1.4)
+    other = kit.pre(plan=kit.plan(margin=5.0))
+    unregistered = Case(kit.post(pre=other).replace(preregistration=None, statistics=None), other)
+    ruling = weigh(unregistered).ruling
+    assert ruling is not None
+    assert ruling.statistics is not None
+    assert ruling.statistics.margin == pytest.approx(1.4)
     assert margin(None, stated=0.5) == (0.5, "as stated, not preregistered")
 
 
