@@ -37,7 +37,7 @@ LAYERS: dict[str, tuple[Callable[[], nn.Module], Layout]] = {
 
 def prints(model: nn.Module, **config: Any) -> Any:
     wanted = LoraConfig(**{"rank": 2, "target_modules": ["m"], **config})
-    return draw_blueprints(model, wanted, resolve(model, wanted))
+    return draw_blueprints(model, wanted, resolved=resolve(model, wanted))
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -117,7 +117,8 @@ def quantised() -> nn.Module:
 
 def wrapped() -> nn.Module:
     layer = nn.Linear(4, 4)
-    layer._parameters["weight"] = layer.weight.data.as_subclass(Subclassed)  # type: ignore[assignment]
+    weight: Any = layer.weight.data.as_subclass(Subclassed)
+    layer._parameters["weight"] = weight
     return layer
 
 
@@ -202,6 +203,7 @@ def test_all_faults_are_told_at_once() -> None:
     with pytest.raises(LayerError, match="2 faults") as caught:
         attach(model, LoraConfig(2, target_modules=["a", "m", "z"]))
     assert len(caught.value.faults) == 2
+    assert caught.value.path == "m" and caught.value.paths == ("m", "z")
     assert "m.weight is stored" in str(caught.value) and "above the size of z" in str(caught.value)
 
 

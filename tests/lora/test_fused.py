@@ -23,18 +23,18 @@ def config(**fields: Any) -> LoraConfig:
 
 
 def test_sizes_follow_from_heads_and_widths() -> None:
-    assert sizes_from(HEADS, "qkv", 32) == {"q": 16, "k": 8, "v": 8}
+    assert sizes_from(HEADS, "qkv", rows=32) == {"q": 16, "k": 8, "v": 8}
     same = SimpleNamespace(n_head=4, n_embd=16)
-    assert sizes_from(same, "c_attn", 48) == {"q": 16, "k": 16, "v": 16}
+    assert sizes_from(same, "c_attn", rows=48) == {"q": 16, "k": 16, "v": 16}
     wide = SimpleNamespace(num_attention_heads=2, num_key_value_heads=1, head_dim=32, hidden_size=8)
-    assert sizes_from(wide, "qkv", 128) == {"q": 64, "k": 32, "v": 32}
-    assert sizes_from(None, "mlp.gate_up_proj", 10) == {"gate": 5, "up": 5}
+    assert sizes_from(wide, "qkv", rows=128) == {"q": 64, "k": 32, "v": 32}
+    assert sizes_from(None, "mlp.gate_up_proj", rows=10) == {"gate": 5, "up": 5}
 
 
 @pytest.mark.parametrize("rows", [64, 24, 33])
 def test_rows_that_are_not_all_heads_follow_from_nothing(rows: int) -> None:
-    assert sizes_from(HEADS, "c_fc", rows) == {}
-    assert sizes_from(SimpleNamespace(), "qkv", rows) == {}
+    assert sizes_from(HEADS, "c_fc", rows=rows) == {}
+    assert sizes_from(SimpleNamespace(), "qkv", rows=rows) == {}
 
 
 def test_parts_keep_their_order_whatever_was_asked_first() -> None:

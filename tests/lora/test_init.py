@@ -67,7 +67,7 @@ def test_nothing_random_is_touched_and_nothing_touches() -> None:
     assert torch.equal(torch.get_rng_state(), before)
     torch.rand(7)
     assert torch.equal(factors()[0], first)
-    generator_for(0, "a", (2, 2))
+    generator_for(0, "a", shape=(2, 2))
     assert not torch.equal(torch.get_rng_state(), before)
 
 

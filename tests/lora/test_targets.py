@@ -118,7 +118,7 @@ FAULTS = [
         {"modules_to_save": ["clasifier"]},
         "'clasifier' matches no module; did you mean 'classifier'",
     ),
-    ({"modules_to_save": ["drop"]}, r"modules_to_save 'drop' \(drop\) has no parameters to train"),
+    ({"modules_to_save": ["drop"]}, r"modules_to_save 'drop' \(drop\) has nothing to train"),
     ({"exclude_modules": ["valu"]}, "'valu' excludes nothing; did you mean 'value'"),
     ({"layers": [1, 7]}, "layers 7 hold no target; there are 0, 1, 2"),
     (

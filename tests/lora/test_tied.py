@@ -71,8 +71,12 @@ def test_tensors_without_an_address_are_known_by_their_storage() -> None:
 def test_refused_with_both_ways_out(objects: int, target: str, state: Callable[..., Any]) -> None:
     model = Tied(objects)
     before = state(model)
-    with pytest.raises(TiedWeightError, match=r'also (head|embed)\.weight.*tied="shared".*"untie"'):
+    with pytest.raises(
+        TiedWeightError, match=r'also (head|embed)\.weight.*tied="shared".*"untie"'
+    ) as caught:
         attach(model, config("refuse", target_modules=[target]))
+    other = {"embed": "head", "head": "embed"}[target]
+    assert caught.value.path == target and caught.value.partners == (f"{other}.weight",)
     assert state(model) == before
     attach(model, config("refuse", target_modules=["middle"]))
 

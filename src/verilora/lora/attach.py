@@ -41,7 +41,8 @@ WRAPPERS = (
 def attach(model: nn.Module, config: LoraConfig) -> nn.Module:
     """Adds trainable low-rank updates to the targets of `config`, in place; returns the model.
 
-    The model's class, methods and base state_dict keys stay; its outputs are equal to the bit.
+    The model's class, methods and base state_dict keys stay; its outputs are equal to the bit
+    (compared without gradients: some of torch's kernels depend on which inputs require them).
     Only the updates and `config.modules_to_save` require gradients afterwards. Nothing is changed
     if an error is raised. Costs a copy of the modules trained whole and of running statistics.
     Raises TargetError for what matches nothing, LayerError for what cannot be adapted (a rank
@@ -51,16 +52,16 @@ def attach(model: nn.Module, config: LoraConfig) -> nn.Module:
     """
     _refuse_state(model)
     resolved = resolve(model, config)
-    prints = draw_blueprints(model, config, resolved)
+    prints = draw_blueprints(model, config, resolved=resolved)
     prints, loose = settle_ties(model, prints, resolved=resolved, config=config)
     # All that takes memory comes first, then what cannot fail for lack of it.
     updates = [p.new_updates(model.get_submodule(p.path), config) for p in prints]
     copies = {name: nn.Parameter(copy_of(model.get_parameter(name))) for name in loose}
     attachment = _remember(model, Attachment(config, {}, resolved.whole))
     try:
-        _untie(model, copies, attachment)
+        _untie(model, copies, attachment=attachment)
         for blueprint, own in zip(prints, updates, strict=True):
-            attachment.layers[blueprint.path] = _adapt(model, blueprint, own)
+            attachment.layers[blueprint.path] = _adapt(model, blueprint, updates=own)
         _freeze(model, resolved.whole)
         attachment.guard = model.register_load_state_dict_pre_hook(_refuse_while_merged)
     except BaseException:
@@ -150,7 +151,7 @@ def _remember(model: nn.Module, attachment: Attachment) -> Attachment:
     return attachment
 
 
-def _untie(model: nn.Module, copies: dict[str, nn.Parameter], attachment: Attachment) -> None:
+def _untie(model: nn.Module, copies: dict[str, nn.Parameter], *, attachment: Attachment) -> None:
     """Gives each parameter a copy of its own; the model's config says so too."""
     settings = getattr(model, "config", None)
     vocabulary = _vocabulary_weights(model)
@@ -176,11 +177,11 @@ def _vocabulary_weights(model: nn.Module) -> set[int]:
     return found
 
 
-def _adapt(model: nn.Module, blueprint: Blueprint, updates: UpdateSet) -> AdaptedLayer:
+def _adapt(model: nn.Module, blueprint: Blueprint, *, updates: UpdateSet) -> AdaptedLayer:
     for path, way in {blueprint.path: blueprint.way, **blueprint.partners}.items():
         module = model.get_submodule(path)
         try:
-            adapt(module, way, updates, owner=path == blueprint.path)
+            adapt(module, way, updates=updates, owner=path == blueprint.path)
         except TypeError as error:
             kind = type(module).__name__
             raise LayerError(f"{path} ({kind}) cannot be adapted: {error}", path=path) from error

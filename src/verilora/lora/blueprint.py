@@ -77,29 +77,29 @@ def pattern_path(path: str, layout: Layout) -> str:
     return f"{path}.{layout.parameter}" if layout.experts else path
 
 
-def draw_blueprints(model: nn.Module, config: LoraConfig, resolved: Resolved) -> list[Blueprint]:
+def draw_blueprints(model: nn.Module, config: LoraConfig, *, resolved: Resolved) -> list[Blueprint]:
     """A blueprint for each matched module, in order; nothing is changed.
 
     Raises LayerError with every layer that cannot be adapted or trained whole as asked.
     """
     prints: dict[str, Blueprint] = {}
-    faults = [fault for path in resolved.whole for fault in _untrainable(model, path)]
+    faults = [(path, fault) for path in resolved.whole for fault in _untrainable(model, path)]
     for match in resolved.matches:
-        fault = _refuse(model, match, config, ways=resolved.ways)
+        fault = _refuse(model, match, config=config, ways=resolved.ways)
         if fault is None:
-            outline = _outline(model, match, resolved.ways)
+            outline = _outline(model, match, way=_way(match, resolved.ways))
             blueprint = prints.setdefault(match.path, outline)
-            fault = _add_layouts(blueprint, model, match, config=config)
+            fault = _add_layouts(blueprint, model, match=match, config=config)
         if fault is not None:
-            faults.append(fault)
+            faults.append((match.path, fault))
     if faults:
-        raise LayerError(
-            told_together("these layers cannot be adapted as asked", faults), faults=tuple(faults)
-        )
+        paths, told = zip(*faults, strict=True)
+        message = told_together("these layers cannot be adapted as asked", told)
+        raise LayerError(message, path=paths[0], paths=paths, faults=told)
     return list(prints.values())
 
 
-def refuse_module(model: nn.Module, path: str, parameter: str = "weight") -> str | None:
+def refuse_module(model: nn.Module, path: str, *, parameter: str = "weight") -> str | None:
     """Why a parameter of the module at `path` can be adapted in no way, or None."""
     module = model.get_submodule(path)
     name = f"{path}.{parameter}"
@@ -124,17 +124,20 @@ def refuse_module(model: nn.Module, path: str, parameter: str = "weight") -> str
     return None
 
 
-def _outline(model: nn.Module, match: Match, ways: Ways) -> Blueprint:
-    way = WeightAdapted if match.bare else ways[match.path]
+def _way(match: Match, ways: Ways) -> type[Adapted]:
+    return WeightAdapted if match.bare else ways[match.path]
+
+
+def _outline(model: nn.Module, match: Match, *, way: type[Adapted]) -> Blueprint:
     return Blueprint(match.path, type(model.get_submodule(match.path)).__name__, way)
 
 
-def _refuse(model: nn.Module, match: Match, config: LoraConfig, *, ways: Ways) -> str | None:
+def _refuse(model: nn.Module, match: Match, *, config: LoraConfig, ways: Ways) -> str | None:
     """Why the matched parameter cannot be adapted as the config asks, or None."""
     if not match.path:
         return f"'{match.parameter}' belongs to the model itself, whose class must stay"
-    fault = refuse_module(model, match.path, match.parameter)
-    if fault is None and config.dropout and (match.bare or ways[match.path] is WeightAdapted):
+    fault = refuse_module(model, match.path, parameter=match.parameter)
+    if fault is None and config.dropout and _way(match, ways) is WeightAdapted:
         kind = type(model.get_submodule(match.path)).__name__
         return (
             f"{match.path}.{match.parameter} is adapted as a weight ({kind} computes with it in "
@@ -154,13 +157,13 @@ def _untrainable(model: nn.Module, path: str) -> list[str]:
 
 
 def _add_layouts(
-    blueprint: Blueprint, model: nn.Module, match: Match, *, config: LoraConfig
+    blueprint: Blueprint, model: nn.Module, *, match: Match, config: LoraConfig
 ) -> str | None:
     """Adds the layouts of the match; the fault that forbids it, or None."""
     weight = model.get_submodule(match.path)._parameters[match.parameter]
     assert weight is not None
     try:
-        layouts = _layouts(model, match, weight, config=config)
+        layouts = _layouts(model, match, weight=weight, config=config)
     except PartsError as error:
         return str(error)
     for name, layout in layouts.items():
@@ -179,7 +182,7 @@ def _add_layouts(
 
 
 def _layouts(
-    model: nn.Module, match: Match, weight: Tensor, *, config: LoraConfig
+    model: nn.Module, match: Match, *, weight: Tensor, config: LoraConfig
 ) -> dict[str, Layout]:
     module = model.get_submodule(match.path)
     shape = tuple(weight.shape)

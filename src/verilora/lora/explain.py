@@ -94,7 +94,7 @@ def explain(model: nn.Module) -> Explanation:
     """
     attachment, kept = attachment_of(model), kept_bits(model)
     layers = [
-        _explain_update(model, path, name, kept=kept)
+        _explain_update(model, path, name=name, kept=kept)
         for path, updates in each_update_set(model)
         for name in updates
     ]
@@ -119,13 +119,13 @@ def update_norm(update: LowRankUpdate) -> float:
 
 
 def _explain_update(
-    model: nn.Module, path: str, name: str, *, kept: dict[int, Tensor]
+    model: nn.Module, path: str, *, name: str, kept: dict[int, Tensor]
 ) -> LayerExplanation:
     layer, module = attachment_of(model).layers[path], model.get_submodule(path)
     updates = updates_of(model, path)
     update = updates[name]
     assert isinstance(update, LowRankUpdate)
-    norm, weight = update_norm(update), _weight_norm(module, update.layout, kept)
+    norm, weight = update_norm(update), _weight_norm(module, update.layout, kept=kept)
     return LayerExplanation(
         path=path,
         name=name,
@@ -145,7 +145,7 @@ def _explain_update(
 
 
 @torch.no_grad()
-def _weight_norm(module: nn.Module, layout: Layout, kept: dict[int, Tensor]) -> float:
+def _weight_norm(module: nn.Module, layout: Layout, *, kept: dict[int, Tensor]) -> float:
     """‖W‖ of the base, of the update's own rows."""
     parameter = module._parameters[layout.parameter]
     assert parameter is not None

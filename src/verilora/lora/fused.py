@@ -39,7 +39,7 @@ def part_rows(
     key = fused_key(path, config)
     assert key is not None
     given = next((s for k, s in config.fused_sizes.items() if matches(k, path)), None)
-    sizes = dict(given) if given else _sizes_of(key, out_features, model)
+    sizes = dict(given) if given else _sizes_of(key, out_features, model=model)
     if sum(sizes.values()) != out_features:
         raise PartsError(
             f"the parts {sizes} of '{key}' add up to {sum(sizes.values())} rows, but {path} has "
@@ -56,7 +56,7 @@ def part_rows(
     return {part: rows[part] for part in rows if part in wanted}
 
 
-def _sizes_of(key: str, out_features: int, model: nn.Module) -> dict[str, int]:
+def _sizes_of(key: str, out_features: int, *, model: nn.Module) -> dict[str, int]:
     settings = getattr(model, "config", None)
     kind = getattr(settings, "model_type", None)
     if kind in ALTERNATING:
@@ -64,7 +64,7 @@ def _sizes_of(key: str, out_features: int, model: nn.Module) -> dict[str, int]:
             f"'{key}' of {kind} holds the rows of q, k and v alternating head by head, not one "
             "after the other; adapt it whole"
         )
-    sizes = sizes_from(settings, key, out_features)
+    sizes = sizes_from(settings, key, rows=out_features)
     if not sizes:
         raise PartsError(
             f"the parts of '{key}' ({out_features} rows) do not follow from the model's config; "
@@ -73,13 +73,13 @@ def _sizes_of(key: str, out_features: int, model: nn.Module) -> dict[str, int]:
     return sizes
 
 
-def sizes_from(settings: Any, key: str, out_features: int) -> dict[str, int]:
+def sizes_from(settings: Any, key: str, *, rows: int) -> dict[str, int]:
     """Sizes of q, k, v (or gate, up) read off the model's config; {} if they do not follow.
 
     They follow only if the rows are exactly those of all heads, each as wide as the config says.
     """
-    if "gate_up" in key and out_features % 2 == 0:
-        return {"gate": out_features // 2, "up": out_features // 2}
+    if "gate_up" in key and rows % 2 == 0:
+        return {"gate": rows // 2, "up": rows // 2}
     heads = _first(settings, "num_attention_heads", "n_head")
     if not heads:
         return {}
@@ -87,7 +87,7 @@ def sizes_from(settings: Any, key: str, out_features: int) -> dict[str, int]:
     width = (
         _first(settings, "head_dim") or (_first(settings, "hidden_size", "n_embd") or 0) // heads
     )
-    if width * (heads + 2 * fewer) != out_features:
+    if width * (heads + 2 * fewer) != rows:
         return {}
     return {"q": heads * width, "k": fewer * width, "v": fewer * width}
 

@@ -15,8 +15,8 @@ from torch import Tensor
 from verilora.lora.layout import Layout
 
 
-def generator_for(seed: int, path: str, shape: tuple[int, ...]) -> torch.Generator:
-    """A CPU generator that depends on its three arguments and nothing else."""
+def generator_for(seed: int, path: str, *, shape: tuple[int, ...]) -> torch.Generator:
+    """A CPU generator that depends on these three and nothing else."""
     key = f"verilora.init/1|{seed}|{path}|{'x'.join(map(str, shape))}".encode()
     generator = torch.Generator("cpu")
     generator.manual_seed(int.from_bytes(hashlib.sha256(key).digest()[:8], "big") >> 1)
@@ -69,7 +69,7 @@ def _drawn(
         return torch.empty(shape, dtype=torch.float32, device="meta")
     assert bool(bound) != bool(deviation)
     values = torch.empty(shape, dtype=torch.float64, device="cpu")
-    generator = generator_for(seed, path, shape)
+    generator = generator_for(seed, path, shape=shape)
     if bound:
         values.uniform_(-bound, bound, generator=generator)
     else:

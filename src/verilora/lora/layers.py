@@ -135,7 +135,7 @@ class WeightAdapted(Adapted):
 _WAYS = (Conv1DAdapted, LinearAdapted, EmbeddingAdapted, ConvAdapted, WeightAdapted)
 
 
-def adapt(module: nn.Module, way: type[Adapted], updates: UpdateSet, *, owner: bool = True) -> None:
+def adapt(module: nn.Module, way: type[Adapted], *, updates: UpdateSet, owner: bool = True) -> None:
     """Gives the module its new class and its updates, in place; all or nothing.
 
     Only their owner has them as a child; a module that shares them by a tied weight has a plain
@@ -143,7 +143,7 @@ def adapt(module: nn.Module, way: type[Adapted], updates: UpdateSet, *, owner: b
     Raises TypeError if Python cannot change the class of such an object.
     """
     read = tuple(updates.parameters_updated()) if way is WeightAdapted else ()
-    module.__class__ = adapted_class(type(module), way, read)
+    module.__class__ = adapted_class(type(module), way, read=read)
     (module._modules if owner else vars(module))["lora"] = updates
 
 
@@ -166,7 +166,7 @@ def _rebind(module: Any) -> None:
 
 @cache
 def adapted_class(
-    base: type[nn.Module], way: type[Adapted], read: tuple[str, ...]
+    base: type[nn.Module], way: type[Adapted], *, read: tuple[str, ...]
 ) -> type[nn.Module]:
     """The class that mixes `way` into `base`; the same object for the same arguments."""
     body: dict[str, Any] = {"base_class": base, "read_parameters": read, "__module__": __name__}
@@ -238,6 +238,7 @@ def _effective_weight(name: str) -> Any:
     return read
 
 
-def _rebuild(base: type[nn.Module], way: type[Adapted], read: tuple[str, ...]) -> nn.Module:
-    cls = adapted_class(base, way, read)
+def _rebuild(base: type[nn.Module], *parts: Any) -> nn.Module:
+    way, read = parts
+    cls = adapted_class(base, way, read=read)
     return cls.__new__(cls)

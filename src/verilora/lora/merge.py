@@ -15,15 +15,15 @@ from torch import Tensor, nn
 
 from verilora.errors import MergeError, StateError
 from verilora.kernels.reference import dense_update
-from verilora.lora.attachment import attachment_of, each_update_set, is_merged
+from verilora.lora.attachment import attachment_of, each_update_set, is_merged, updates_of
 from verilora.lora.probe import answer, difference
-from verilora.lora.update import LowRankUpdate, UpdateSet
+from verilora.lora.update import LowRankUpdate
 
 # Greatest difference allowed between the answers before and after, as a share of the greatest
 # answer: rounding of the weights' dtype, carried through a deep model.
 TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 2e-2, torch.bfloat16: 1e-1}
 # Scalars merged at a time, so that a large weight needs no large temporaries.
-PIECE = 1 << 22
+PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -88,15 +88,13 @@ def merge(model: nn.Module, probe: Any = None, *, tolerance: float | None = None
     before = None if probe is None else answer(model, probe)
     try:
         weights = tuple(
-            weight
-            for path, updates in each_update_set(model)
-            for weight in _merge_module(model, path, updates)
+            weight for path in attachment_of(model).layers for weight in _merge_module(model, path)
         )
         _refuse_lost(model, weights)
         if before is None:
             return MergeReport(weights)
         allowed = tolerance if tolerance is not None else _tolerance(weights)
-        return _compare(weights, difference(before, answer(model, probe)), allowed)
+        return _compare(weights, difference(before, answer(model, probe)), allowed=allowed)
     except BaseException:
         _restore_bits(model)
         raise
@@ -115,22 +113,24 @@ def unmerge(model: nn.Module) -> nn.Module:
 
 
 @torch.no_grad()
-def _merge_module(model: nn.Module, path: str, updates: UpdateSet) -> Iterator[MergedWeight]:
-    module = model.get_submodule(path)
+def _merge_module(model: nn.Module, path: str) -> Iterator[MergedWeight]:
+    module, updates = model.get_submodule(path), updates_of(model, path)
     for name in updates.parameters_updated():
         parameter = module._parameters[name]
         assert parameter is not None
         if parameter.is_meta:
             raise MergeError(f"{path}.{name} is on the meta device and has no values", path=path)
-        merged, norm, error = _summed(f"{path}.{name}", parameter, updates.of(name))
+        merged, norm, error = _summed(parameter, updates.of(name), name=f"{path}.{name}")
         updates.kept[name] = parameter.data
-        for holder in _holders(model, path, name):
+        for holder in _holders(model, path, name=name):
             holder.data = merged
         yield MergedWeight(f"{path}.{name}", _told(parameter.dtype), norm, error)
     updates.merged = True
 
 
-def _summed(name: str, weight: Tensor, updates: list[LowRankUpdate]) -> tuple[Tensor, float, float]:
+def _summed(
+    weight: Tensor, updates: list[LowRankUpdate], *, name: str
+) -> tuple[Tensor, float, float]:
     """(weight + updates rounded once, norm of the updates, norm of what rounding changed).
 
     Only the updates' own rows are touched.
@@ -139,11 +139,11 @@ def _summed(name: str, weight: Tensor, updates: list[LowRankUpdate]) -> tuple[Te
     wide = torch.promote_types(weight.dtype, torch.float32)
     norms, errors = [], []
     for update in updates:
-        for rows, a, b in _pieces(update.layout.matrix(merged), update.A, update.B):
+        for rows, a, b in _pieces(update.layout.matrix(merged), (update.A, update.B)):
             delta = dense_update(a, b, scale=update.scale, dtype=wide)
             base = rows.clone()
             rows.copy_(base.to(wide) + delta)
-            _refuse_not_finite(name, base, delta, rows)
+            _refuse_not_finite(rows, base, delta=delta, name=name)
             # Judged in float64, where the sum of two float32 tensors is exact.
             norms.append(torch.linalg.vector_norm(_wide(delta)))
             errors.append(torch.linalg.vector_norm(_wide(rows) - (_wide(base) + _wide(delta))))
@@ -152,12 +152,15 @@ def _summed(name: str, weight: Tensor, updates: list[LowRankUpdate]) -> tuple[Te
     return merged, _total(norms), _total(errors)
 
 
-def _pieces(matrix: Tensor, a: Tensor, b: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def _pieces(
+    matrix: Tensor, factors: tuple[Tensor, Tensor]
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """A matrix [.., out, in] in ranges of rows with their A and B, at most PIECE scalars each."""
     if matrix.dim() == 3:
-        for one in zip(matrix, a, b, strict=True):
-            yield from _pieces(*one)
+        for one, *own in zip(matrix, *factors, strict=True):
+            yield from _pieces(one, (own[0], own[1]))
         return
+    a, b = factors
     step = max(1, PIECE // max(1, matrix.shape[1]))
     for start in range(0, matrix.shape[0], step):
         yield matrix[start : start + step], a, b[start : start + step]
@@ -171,7 +174,7 @@ def _total(norms: list[Tensor]) -> float:
     return torch.linalg.vector_norm(torch.stack(norms)).item()
 
 
-def _refuse_not_finite(name: str, base: Tensor, delta: Tensor, merged: Tensor) -> None:
+def _refuse_not_finite(merged: Tensor, base: Tensor, *, delta: Tensor, name: str) -> None:
     if bool(torch.isfinite(merged).all()):
         return
     if not bool(torch.isfinite(delta).all()):
@@ -189,7 +192,7 @@ def _told(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def _holders(model: nn.Module, path: str, name: str) -> list[nn.Parameter]:
+def _holders(model: nn.Module, path: str, *, name: str) -> list[nn.Parameter]:
     """The parameter, and those of the partners that share its memory as objects of their own."""
     paths = (path, *attachment_of(model).layers[path].partners)
     found = [model.get_submodule(p)._parameters[name] for p in paths]
@@ -199,10 +202,10 @@ def _holders(model: nn.Module, path: str, name: str) -> list[nn.Parameter]:
 def _restore_bits(model: nn.Module) -> None:
     for path, updates in each_update_set(model):
         for name, bits in updates.kept.items():
-            first = _holders(model, path, name)[0]
+            first = _holders(model, path, name=name)[0]
             # The model may have moved since: the bits follow it, one tensor for all holders.
             bits = bits.to(device=first.device, dtype=first.dtype)
-            for holder in _holders(model, path, name):
+            for holder in _holders(model, path, name=name):
                 holder.data = bits
         updates.kept.clear()
         updates.merged = False
@@ -230,7 +233,7 @@ def _tolerance(weights: tuple[MergedWeight, ...]) -> float:
     return max(TOLERANCES[getattr(torch, weight.dtype)] for weight in weights)
 
 
-def _compare(weights: tuple[MergedWeight, ...], found: float, allowed: float) -> MergeReport:
+def _compare(weights: tuple[MergedWeight, ...], found: float, *, allowed: float) -> MergeReport:
     # Written so that a difference that is not a number is refused too.
     if not found <= allowed:
         raise MergeError(

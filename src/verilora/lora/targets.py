@@ -49,20 +49,38 @@ class Resolved:
     """Path of every layer that could be adapted -> how."""
 
 
-class _Tree:
-    """A model's modules under every path; one with several paths goes by its first."""
+class _Search:
+    """One config on one model: its modules under every path, and the faults found so far.
 
-    def __init__(self, model: nn.Module) -> None:
-        self.model = model
+    A module with several paths goes by its first.
+    """
+
+    def __init__(self, model: nn.Module, config: LoraConfig) -> None:
+        self.model, self.config = model, config
         self.every = {p: m for p, m in model.named_modules(remove_duplicate=False) if p}
         self.first = {id(module): path for path, module in model.named_modules()}
         read = modules_read(model)
         modules = [(p, m) for p, m in self.every.items() if self.first[id(m)] == p]
         self.ways = {p: way for p, m in modules if (way := way_for(m, is_read=id(m) in read))}
+        self.faults: list[str] = []
+        self.whole = self._whole_modules()
+        self.held = {id(m): w for w in self.whole for m in model.get_submodule(w).modules()}
 
     def firsts(self, paths: Iterable[str]) -> list[str]:
         """First paths of the modules at `paths`, each once."""
         return list(dict.fromkeys(self.first[id(self.every[path])] for path in paths))
+
+    def _whole_modules(self) -> tuple[str, ...]:
+        paths: dict[str, None] = {}
+        for name in self.config.modules_to_save:
+            hits = [path for path in self.every if matches(name, path)]
+            if not hits:
+                near = _near(name, self.every)
+                self.faults.append(f"modules_to_save '{name}' matches no module{near}")
+            elif all(next(self.every[path].parameters(), None) is None for path in hits):
+                self.faults.append(f"modules_to_save '{name}' ({hits[0]}) has nothing to train")
+            paths.update(dict.fromkeys(self.firsts(hits)))
+        return tuple(p for p in self.every if p in paths and not any(_inside(p, q) for q in paths))
 
 
 def resolve(model: nn.Module, config: LoraConfig) -> Resolved:
@@ -72,23 +90,19 @@ def resolve(model: nn.Module, config: LoraConfig) -> Resolved:
     `exclude_modules` hold for bare parameters too.
     Raises TargetError with every name, pattern, layer and exclusion that matches nothing.
     """
-    faults: list[str] = []
-    tree = _Tree(model)
-    whole = _whole_modules(tree, config, faults)
-    held = {id(m): w for w in whole for m in model.get_submodule(w).modules()}
-    found = _targets(tree, config, faults, held=held)
-    found += _bare_parameters(tree, config, faults)
-    found = _without_excluded(found, config, faults)
-    found = _in_layers(found, config, faults)
-    _check_overlap(found, tree, faults, held=held)
-    _check_patterns(found, config, faults)
-    if not found and not faults:
-        faults.append("nothing is left to adapt")
-    if faults:
-        raise TargetError("the model has no such part", faults)
-    order = {path: index for index, path in enumerate(tree.every)}
+    search = _Search(model, config)
+    found = [*_targets(search), *_bare_parameters(search)]
+    found = _without_excluded(found, search)
+    found = _in_layers(found, search)
+    _check_overlap(found, search)
+    _check_patterns(found, search)
+    if not found and not search.faults:
+        search.faults.append("nothing is left to adapt")
+    if search.faults:
+        raise TargetError("the model has no such part", search.faults)
+    order = {path: index for index, path in enumerate(search.every)}
     found.sort(key=lambda match: order.get(match.path, -1))
-    return Resolved(tuple(found), whole, tree.ways)
+    return Resolved(tuple(found), search.whole, search.ways)
 
 
 def layer_index(path: str) -> int | None:
@@ -96,46 +110,34 @@ def layer_index(path: str) -> int | None:
     return next((int(part) for part in path.split(".") if part.isdigit()), None)
 
 
-def _whole_modules(tree: _Tree, config: LoraConfig, faults: list[str]) -> tuple[str, ...]:
-    paths: dict[str, None] = {}
-    for name in config.modules_to_save:
-        hits = [path for path in tree.every if matches(name, path)]
-        if not hits:
-            faults.append(f"modules_to_save '{name}' matches no module{_near(name, tree.every)}")
-        elif all(next(tree.every[path].parameters(), None) is None for path in hits):
-            faults.append(f"modules_to_save '{name}' ({hits[0]}) has no parameters to train")
-        paths.update(dict.fromkeys(tree.firsts(hits)))
-    return tuple(p for p in tree.every if p in paths and not any(_inside(p, q) for q in paths))
-
-
-def _targets(
-    tree: _Tree, config: LoraConfig, faults: list[str], *, held: dict[int, str]
-) -> list[Match]:
-    wanted = config.target_modules
+def _targets(search: _Search) -> list[Match]:
+    wanted = search.config.target_modules
     if wanted == ALL_LINEAR:
-        return [Match(path, "weight", ALL_LINEAR) for path in _all_linear(tree, held)]
+        return [Match(path, "weight", ALL_LINEAR) for path in _all_linear(search)]
     if isinstance(wanted, str):
-        hits = tree.firsts(path for path in tree.every if re.fullmatch(wanted, path))
-        hits = [path for path in hits if path in tree.ways]
+        hits = search.firsts(path for path in search.every if re.fullmatch(wanted, path))
+        hits = [path for path in hits if path in search.ways]
         if not hits:
-            faults.append(f"target_modules {wanted!r} (a regular expression) matches no layer")
+            told = f"target_modules {wanted!r} (a regular expression) matches no layer"
+            search.faults.append(told)
         return [Match(path, "weight", wanted) for path in hits]
     found: dict[str, Match] = {}
     for name in wanted:
-        hits = [path for path in tree.every if path == name or path.endswith(f".{name}")]
+        hits = [path for path in search.every if path == name or path.endswith(f".{name}")]
         if not hits:
-            faults.append(f"target_modules '{name}' matches no module{_near(name, tree.ways)}")
-        for path in tree.firsts(hits):
-            if path in tree.ways:
+            near = _near(name, search.ways)
+            search.faults.append(f"target_modules '{name}' matches no module{near}")
+        for path in search.firsts(hits):
+            if path in search.ways:
                 found.setdefault(path, Match(path, "weight", name))
             else:
-                faults.append(_cannot_adapt(name, path, tree))
+                search.faults.append(_cannot_adapt(name, path, search=search))
     return list(found.values())
 
 
-def _cannot_adapt(name: str, path: str, tree: _Tree) -> str:
-    kind = type(tree.every[path]).__name__
-    inner = sorted({p.rsplit(".", 1)[-1] for p in tree.ways if _inside(p, path)})
+def _cannot_adapt(name: str, path: str, *, search: _Search) -> str:
+    kind = type(search.every[path]).__name__
+    inner = sorted({p.rsplit(".", 1)[-1] for p in search.ways if _inside(p, path)})
     if inner:
         return (
             f"target_modules '{name}' is {kind} at {path}, which holds layers; name some of "
@@ -148,16 +150,16 @@ def _cannot_adapt(name: str, path: str, tree: _Tree) -> str:
     )
 
 
-def _all_linear(tree: _Tree, held: dict[int, str]) -> Iterator[str]:
-    output = _output_embeddings(tree.model)
-    body = getattr(tree.model, "base_model_prefix", "")
+def _all_linear(search: _Search) -> Iterator[str]:
+    output = _output_embeddings(search.model)
+    body = getattr(search.model, "base_model_prefix", "")
     # A model with a named body keeps its task heads beside it.
-    named = body and isinstance(getattr(tree.model, body, None), nn.Module)
-    for path in tree.ways:
-        module = tree.every[path]
+    named = body and isinstance(getattr(search.model, body, None), nn.Module)
+    for path in search.ways:
+        module = search.every[path]
         linear = isinstance(module, nn.Linear) or is_conv1d_of_gpt2(module)
         in_body = path.startswith(f"{body}.") if named else not HEAD_NAMES & set(path.split("."))
-        if linear and in_body and module is not output and id(module) not in held:
+        if linear and in_body and module is not output and id(module) not in search.held:
             yield path
 
 
@@ -168,22 +170,24 @@ def _output_embeddings(model: nn.Module) -> nn.Module | None:
         return None
 
 
-def _bare_parameters(tree: _Tree, config: LoraConfig, faults: list[str]) -> list[Match]:
-    names = dict(tree.model.named_parameters(remove_duplicate=False))
+def _bare_parameters(search: _Search) -> list[Match]:
+    names = dict(search.model.named_parameters(remove_duplicate=False))
     found: dict[tuple[str, str], Match] = {}
-    for wanted in config.target_parameters:
+    for wanted in search.config.target_parameters:
         hits = [name for name in names if name == wanted or name.endswith(f".{wanted}")]
         if not hits:
-            faults.append(f"target_parameters '{wanted}' matches nothing{_near(wanted, names)}")
+            search.faults.append(
+                f"target_parameters '{wanted}' matches nothing{_near(wanted, names)}"
+            )
         for name in hits:
             path, _, parameter = name.rpartition(".")
-            path = tree.firsts([path])[0] if path else ""
+            path = search.firsts([path])[0] if path else ""
             found.setdefault((path, parameter), Match(path, parameter, wanted, bare=True))
     return list(found.values())
 
 
-def _without_excluded(found: list[Match], config: LoraConfig, faults: list[str]) -> list[Match]:
-    excluded = config.exclude_modules
+def _without_excluded(found: list[Match], search: _Search) -> list[Match]:
+    excluded = search.config.exclude_modules
     if excluded is None or not found:
         return found
     hit: set[Match] = set()
@@ -191,48 +195,51 @@ def _without_excluded(found: list[Match], config: LoraConfig, faults: list[str])
         these = {match for match in found if any(matches(name, own) for own in match.names)}
         if not these:
             near = _near(name, [own for match in found for own in match.names])
-            faults.append(f"exclude_modules '{name}' excludes nothing{near}")
+            search.faults.append(f"exclude_modules '{name}' excludes nothing{near}")
         hit |= these
     return [match for match in found if match not in hit]
 
 
-def _in_layers(found: list[Match], config: LoraConfig, faults: list[str]) -> list[Match]:
-    if config.layers is None or not found:
+def _in_layers(found: list[Match], search: _Search) -> list[Match]:
+    layers = search.config.layers
+    if layers is None or not found:
         return found
     present = {layer_index(match.path) for match in found} - {None}
-    missing = [str(index) for index in config.layers if index not in present]
+    missing = [str(index) for index in layers if index not in present]
     if missing:
         listed = ", ".join(str(index) for index in sorted(i for i in present if i is not None))
-        faults.append(f"layers {', '.join(missing)} hold no target; there are {listed or 'none'}")
+        search.faults.append(
+            f"layers {', '.join(missing)} hold no target; there are {listed or 'none'}"
+        )
         return found  # for the checks that follow
-    return [match for match in found if layer_index(match.path) in config.layers]
+    return [match for match in found if layer_index(match.path) in layers]
 
 
-def _check_overlap(
-    found: list[Match], tree: _Tree, faults: list[str], *, held: dict[int, str]
-) -> None:
+def _check_overlap(found: list[Match], search: _Search) -> None:
     bare = {match.path for match in found if match.bare}
     for match in found:
-        holder = held.get(id(tree.every.get(match.path)))
+        holder = search.held.get(id(search.every.get(match.path)))
         if holder is not None:
-            faults.append(
+            search.faults.append(
                 f"{match.path} is a target and lies in '{holder}' of modules_to_save; it can be "
                 "adapted or trained whole, not both (name it in exclude_modules?)"
             )
         if not match.bare and match.path in bare:
-            faults.append(f"{match.path} is named in target_modules and in target_parameters")
+            search.faults.append(
+                f"{match.path} is named in target_modules and in target_parameters"
+            )
 
 
-def _check_patterns(found: list[Match], config: LoraConfig, faults: list[str]) -> None:
+def _check_patterns(found: list[Match], search: _Search) -> None:
     names = [name for match in found for name in match.names]
     for field in ("rank_pattern", "alpha_pattern", "fused"):
-        for key in getattr(config, field):
+        for key in getattr(search.config, field):
             if found and not any(matches(key, name) for name in names):
-                faults.append(f"{field} '{key}' matches no target{_near(key, names)}")
-    fused = [name for name in names if any(matches(key, name) for key in config.fused)]
-    for key in config.fused_sizes:
+                search.faults.append(f"{field} '{key}' matches no target{_near(key, names)}")
+    fused = [name for name in names if any(matches(key, name) for key in search.config.fused)]
+    for key in search.config.fused_sizes:
         if found and not any(matches(key, name) for name in fused):
-            faults.append(f"fused_sizes '{key}' matches nothing that `fused` names")
+            search.faults.append(f"fused_sizes '{key}' matches nothing that `fused` names")
 
 
 def _near(name: str, paths: Iterable[str]) -> str:

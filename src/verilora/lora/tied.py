@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
@@ -11,6 +12,14 @@ from verilora.lora.blueprint import Blueprint, refuse_module
 from verilora.lora.layers import WeightAdapted
 from verilora.lora.targets import Resolved
 from verilora.records.adapter import LoraConfig
+
+
+class _Fault(NamedTuple):
+    """A tie that cannot be as it is."""
+
+    path: str
+    partners: list[str]
+    told: str
 
 
 def shared_parameters(model: nn.Module) -> Mapping[str, tuple[str, ...]]:
@@ -70,22 +79,24 @@ def settle_ties(
     "untie"). Raises TiedWeightError under "refuse", or where a tie cannot be shared.
     """
     shared = shared_parameters(model)
-    faults: list[str] = []
+    faults: list[_Fault] = []
     settled, loose = prints, []
     if config.tied == "refuse":
         owners = {**{p.path: p.parameters() for p in prints}, **_whole(resolved, shared)}
         for path, names in owners.items():
-            others = _others(model, names, shared)
-            faults += [_told(path, others)] if others else []
+            others = _others(model, names, shared=shared)
+            faults += [_Fault(path, others, _told(path, others))] if others else []
     elif config.tied == "untie":
         names = [n for p in prints for n in p.parameters()]
         names += [n for whole in _whole(resolved, shared).values() for n in whole]
-        loose = _cut(model, names, shared)
+        loose = _cut(model, names, shared=shared)
     else:
         settled = list(_shared(model, prints, shared=shared, faults=faults, resolved=resolved))
-        faults += _uneven(prints, settled, config)
+        faults += _uneven(prints, settled, config=config)
     if faults:
-        raise TiedWeightError(told_together("tied weights", faults), faults=tuple(faults))
+        told = tuple(fault.told for fault in faults)
+        first = {"path": faults[0].path, "partners": tuple(faults[0].partners)}
+        raise TiedWeightError(told_together("tied weights", told), **first, faults=told)
     return settled, loose
 
 
@@ -93,7 +104,9 @@ def _whole(resolved: Resolved, shared: Mapping[str, tuple[str, ...]]) -> dict[st
     return {w: [name for name in shared if name.startswith(f"{w}.")] for w in resolved.whole}
 
 
-def _others(model: nn.Module, names: list[str], shared: Mapping[str, tuple[str, ...]]) -> list[str]:
+def _others(
+    model: nn.Module, names: list[str], *, shared: Mapping[str, tuple[str, ...]]
+) -> list[str]:
     """Names of the same memory in other modules, one name for each module and parameter.
 
     One module under two paths is no tie, nor are two parameters of a module trained whole.
@@ -111,12 +124,14 @@ def _holder(model: nn.Module, name: str) -> nn.Module:
     return model.get_submodule(name.rpartition(".")[0])
 
 
-def _cut(model: nn.Module, names: list[str], shared: Mapping[str, tuple[str, ...]]) -> list[str]:
+def _cut(model: nn.Module, names: list[str], *, shared: Mapping[str, tuple[str, ...]]) -> list[str]:
     """The names to cut loose: those that still share with something when their turn comes."""
     loose: list[str] = []
     for name in names:
         cut = {id(_holder(model, other)) for other in loose}
-        if any(id(_holder(model, other)) not in cut for other in _others(model, [name], shared)):
+        if any(
+            id(_holder(model, other)) not in cut for other in _others(model, [name], shared=shared)
+        ):
             loose.append(name)
     return loose
 
@@ -126,7 +141,7 @@ def _shared(
     prints: list[Blueprint],
     *,
     shared: Mapping[str, tuple[str, ...]],
-    faults: list[str],
+    faults: list[_Fault],
     resolved: Resolved,
 ) -> Iterator[Blueprint]:
     """The blueprints with their partners; one that is a partner already is left out."""
@@ -134,17 +149,18 @@ def _shared(
     for blueprint in prints:
         if id(model.get_submodule(blueprint.path)) in taken:
             continue
-        others = _others(model, blueprint.parameters(), shared)
+        others = _others(model, blueprint.parameters(), shared=shared)
         if others:
-            faults += _unshareable(model, blueprint, others, resolved)
+            told = _unshareable(model, blueprint, others=others, resolved=resolved)
+            faults += [_Fault(blueprint.path, others, why) for why in told]
             paths = [name.rpartition(".")[0] for name in others]
             taken.update(id(model.get_submodule(path)) for path in paths)
             blueprint.partners = {p: resolved.ways[p] for p in paths if p in resolved.ways}
         yield blueprint
 
 
-def _unshareable(  # limit: a blueprint, its partners, and the two things they are looked up in
-    model: nn.Module, blueprint: Blueprint, others: list[str], resolved: Resolved
+def _unshareable(
+    model: nn.Module, blueprint: Blueprint, *, others: list[str], resolved: Resolved
 ) -> Iterator[str]:
     """Why the update of a tied weight cannot serve all its modules."""
     layout = next(iter(blueprint.layouts.values()))
@@ -178,20 +194,23 @@ def _same_memory(one: Tensor, other: Tensor) -> bool:
     )
 
 
-def _uneven(prints: list[Blueprint], settled: list[Blueprint], config: LoraConfig) -> Iterator[str]:
+def _uneven(
+    prints: list[Blueprint], settled: list[Blueprint], *, config: LoraConfig
+) -> Iterator[_Fault]:
     """Targets that share one update although the config gives them different ones."""
     targets = {blueprint.path for blueprint in prints}
     for blueprint in settled:
         for path in targets.intersection(blueprint.partners):
             own, other = ((config.rank_of(p), config.alpha_of(p)) for p in (blueprint.path, path))
             if own != other:
-                yield (
+                told = (
                     f"{blueprint.path} and {path} share one update, but their (rank, alpha) are "
                     f"{own} and {other}; give both the same, or use tied='untie'"
                 )
+                yield _Fault(blueprint.path, [path], told)
 
 
-def _told(path: str, others: Iterable[str]) -> str:
+def _told(path: str, others: list[str]) -> str:
     return (
         f"the weight of {path} is also {', '.join(others)}, so merging would change both; choose "
         'tied="shared" (one update for all of them) or tied="untie" (a copy of its own)'
