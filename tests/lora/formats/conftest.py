@@ -165,13 +165,11 @@ def peft_saves(quiet: None, tmp_path: Path) -> Callable[..., tuple[nn.Module, Pa
     def peft_saves(model: nn.Module, **config: Any) -> tuple[nn.Module, Path]:
         import peft
 
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(5)
-            adapted = peft.get_peft_model(model, peft.LoraConfig(**config)).eval()
-            with torch.no_grad():
-                for name, parameter in adapted.named_parameters():
-                    if "lora_" in name or ".modules_to_save." in name:
-                        parameter.copy_(torch.randn(parameter.shape) * 0.3)
+        adapted = _seeded(lambda: peft.get_peft_model(model, peft.LoraConfig(**config)))
+        generator = torch.Generator().manual_seed(5)
+        for name, parameter in adapted.named_parameters():
+            if "lora_" in name or ".modules_to_save." in name:
+                parameter.data.copy_(torch.randn(parameter.shape, generator=generator) * 0.3)
         directory = tmp_path / "peft"
         adapted.save_pretrained(str(directory))
         return adapted, directory

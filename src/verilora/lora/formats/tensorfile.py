@@ -58,8 +58,8 @@ def read_header(path: Path) -> dict[str, Entry]:
         size = path.stat().st_size
         with path.open("rb") as file:
             head = file.read(8)
+            _check_length(head, size)
             length = int.from_bytes(head, "little")
-            _check_length(head, length, size)
             content = file.read(length)
     except OSError as error:
         raise DocumentError(f"cannot be read ({error.strerror or error})") from error
@@ -98,7 +98,8 @@ def tensor_bytes(tensors: dict[str, Tensor]) -> bytes:
     return safetensors.torch.save(plain, metadata={"format": "pt"})
 
 
-def _check_length(head: bytes, length: int, size: int) -> None:
+def _check_length(head: bytes, size: int) -> None:
+    length = int.from_bytes(head, "little")
     if head[:4] == b"PK\x03\x04" or head[:1] == b"\x80":
         raise DocumentError("is a pickle, which could run any code; nothing is unpickled here")
     if len(head) < 8:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 
 import torch
 from torch import Tensor, nn
@@ -12,67 +13,81 @@ from verilora.lora.attachment import base_tensors
 from verilora.lora.digests import tensor_digest
 from verilora.lora.formats.faults import few, legible
 from verilora.lora.formats.peft.inventory import Inventory
-from verilora.lora.formats.peft.names import PREFIX, parse_factor, unwrapped
+from verilora.lora.formats.peft.names import PREFIX, WRAPPED, parse_factor, unwrapped
 from verilora.lora.formats.peft.sidecar import Sidecar
-from verilora.lora.formats.tensorfile import Entry
 
 
-def base_of(model: nn.Module, inventory: Inventory, *, attached: bool) -> dict[str, Tensor]:
-    """State name -> tensor of the base, without the modules trained whole."""
-    if attached:
-        return dict(base_tensors(model))
+class Base:
+    """The base's own tensors, without the modules trained whole, by their state names."""
+
+    def __init__(self, model: nn.Module, inventory: Inventory, *, attached: bool) -> None:
+        self.model = model
+        self.inventory = inventory
+        self.tensors = dict(base_tensors(model) if attached else _unattached(model, inventory))
+
+    def copies_among(self, names: Iterable[str]) -> dict[str, str]:
+        """Tensor name -> state name of the base's tensors that PEFT puts beside its updates."""
+        own = {*self.inventory.saved, *self.inventory.echoes}
+        output = _output_embeddings(self.model)
+        found = {}
+        for name in names:
+            state, inner = unwrapped(name.removeprefix(PREFIX)), name.rpartition(".")[0]
+            if name in own or state not in self.tensors or parse_factor(name):
+                continue
+            module = self.model.get_submodule(state.rpartition(".")[0])
+            words = isinstance(module, nn.Embedding) or module is output
+            if words or inner.endswith(f".{WRAPPED}"):
+                found[name] = state
+        return found
+
+    def copy_faults(self, copies: Mapping[str, str], tensors: Mapping[str, Tensor]) -> list[str]:
+        """Copies whose values are not the base's."""
+        return [
+            fault
+            for name, state in copies.items()
+            for fault in _copy_fault(name, tensors[name], own=self.tensors[state].cpu())
+        ]
+
+
+def _output_embeddings(model: nn.Module) -> nn.Module | None:
+    with suppress(NotImplementedError):  # a transformers model without words
+        return getattr(model, "get_output_embeddings", lambda: None)()
+    return None
+
+
+def _unattached(model: nn.Module, inventory: Inventory) -> Iterator[tuple[str, Tensor]]:
     whole = [model.get_submodule(path) for path in inventory.whole]
     inner = {id(module) for outer in whole for module in outer.modules()}
     # Modules of several paths are left out under each of them, as base_tensors does.
     trained = {path for path, m in model.named_modules(remove_duplicate=False) if id(m) in inner}
-    return {
-        name: tensor.detach()
-        for name, tensor in model.state_dict(keep_vars=True).items()
-        if isinstance(tensor, Tensor) and name.rpartition(".")[0] not in trained
-    }
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        if isinstance(tensor, Tensor) and name.rpartition(".")[0] not in trained:
+            yield name, tensor.detach()
 
 
-def base_copies(
-    inventory: Inventory, entries: Mapping[str, Entry], base: Mapping[str, Tensor]
-) -> dict[str, str]:
-    """Tensor name -> state name of the base tensors that PEFT puts beside adapted embeddings."""
-    own = {*inventory.saved, *inventory.echoes}
-    names = {
-        name: unwrapped(name.removeprefix(PREFIX))
-        for name in entries
-        if name.startswith(PREFIX) and name not in own and parse_factor(name) is None
-    }
-    return {name: state for name, state in names.items() if state in base}
+def _copy_fault(name: str, copy: Tensor, *, own: Tensor) -> Iterator[str]:
+    if own.shape != copy.shape:
+        yield (
+            f"'{name}' is the base's own with shape {tuple(copy.shape)}, the model's has "
+            f"{tuple(own.shape)}: the vocabulary was resized; resize the model's too"
+        )
+    # Saved beside a base of a wider or narrower dtype, it may have been rounded either way.
+    elif not torch.equal(copy.to(own.dtype), own) and not torch.equal(copy, own.to(copy.dtype)):
+        yield f"'{name}' is a copy of the base's, and the model's has other values"
 
 
-def copy_faults(
-    copies: Mapping[str, str], tensors: Mapping[str, Tensor], base: Mapping[str, Tensor]
-) -> Iterator[str]:
-    """Copies whose values are not the base's."""
-    for name, state in copies.items():
-        own, other = base[state].cpu(), tensors[name]
-        if own.shape != other.shape:
-            yield (
-                f"'{name}' is the base's own with shape {tuple(other.shape)}, the model's has "
-                f"{tuple(own.shape)}: the vocabulary was resized; resize the model's too"
-            )
-        # Saved beside a base of a wider or narrower dtype, it may have been rounded either way.
-        elif not torch.equal(other.to(own.dtype), own) and not torch.equal(
-            other, own.to(other.dtype)
-        ):
-            yield f"'{name}' is a copy of the base's, and the model's has other values"
-
-
-def refuse_other_base(sidecar: Sidecar, base: Mapping[str, Tensor]) -> None:
+def refuse_other_base(sidecar: Sidecar, base: Base) -> None:
     """Raises BaseMismatch, with the names that differ, if the base is not the recorded one."""
-    recorded = sidecar.base
-    shared = [name for name in recorded if name in base]
-    differing = [name for name in shared if tensor_digest(base[name]) != recorded[name]]
-    missing = sorted(set(recorded) - set(base))
-    added = sorted(set(base) - set(recorded))
+    recorded, present = sidecar.base, base.tensors
+    differing = [n for n in recorded if n in present and tensor_digest(present[n]) != recorded[n]]
+    missing = sorted(set(recorded) - set(present))
+    added = sorted(set(present) - set(recorded))
     if not (differing or missing or added):
         return
-    told = [_told_differing(sidecar, base, differing, len(recorded))] if differing else []
+    told = []
+    if differing:
+        other = _other_dtypes(sidecar, present.values())
+        told.append(f"{len(differing)} of {len(recorded)} tensors differ{other}: {few(differing)}")
     if missing:
         told.append(f"{len(missing)} of {len(recorded)} are not in it: {few(missing)}")
     if added:
@@ -89,10 +104,8 @@ def refuse_other_base(sidecar: Sidecar, base: Mapping[str, Tensor]) -> None:
     )
 
 
-def _told_differing(
-    sidecar: Sidecar, base: Mapping[str, Tensor], differing: list[str], total: int
-) -> str:
-    dtypes = sorted({str(tensor.dtype).removeprefix("torch.") for tensor in base.values()})
-    other = f" (made on {', '.join(sidecar.dtypes)}, the model is {', '.join(dtypes)})"
-    clause = other if tuple(dtypes) != sidecar.dtypes else ""
-    return f"{len(differing)} of {total} tensors differ{clause}: {few(differing)}"
+def _other_dtypes(sidecar: Sidecar, tensors: Iterable[Tensor]) -> str:
+    dtypes = sorted({str(tensor.dtype).removeprefix("torch.") for tensor in tensors})
+    if tuple(dtypes) == sidecar.dtypes:
+        return ""
+    return f" (made on {', '.join(sidecar.dtypes)}, the model is {', '.join(dtypes)})"

@@ -68,7 +68,7 @@ def blocks_of(
             backwards = site.path in reversed_nesting
             found = _bare_blocks(site, wrappers, backwards=backwards)
         else:
-            found = _module_blocks(model, site, wrappers)
+            found = _module_blocks(model, site, wrappers=wrappers)
         blocks += (_with_alpha(block, root=root) for block in found)
     return blocks
 
@@ -107,7 +107,7 @@ def _bare_blocks(site: Site, wrappers: Mapping[str, int], *, backwards: bool) ->
         yield Block(a_name, b_name, target, True, site, (part,), form, part.alpha, part.scale)
 
 
-def _module_blocks(model: nn.Module, site: Site, wrappers: Mapping[str, int]) -> Iterator[Block]:
+def _module_blocks(model: nn.Module, site: Site, *, wrappers: Mapping[str, int]) -> Iterator[Block]:
     form, parts = _module_form(site)
     first = parts[0]
     for index, path in enumerate((site.path, *site.partners)):

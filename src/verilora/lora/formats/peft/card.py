@@ -42,7 +42,7 @@ model = PeftModel.from_pretrained(model, "path/of/this/directory")
 
 
 def card_of(
-    model: nn.Module, inventory: Inventory, sidecar: Mapping[str, Any], *, saved: int
+    model: nn.Module, inventory: Inventory, *, sidecar: Mapping[str, Any], saved: int
 ) -> bytes:
     """README.md for the adapter that `sidecar` records.
 

@@ -45,8 +45,8 @@ def config_of(model: nn.Module, inventory: Inventory) -> dict[str, Any]:
         "inference_mode": True,
         "r": rank,
         "lora_alpha": alpha,
-        "target_modules": _target_names(inventory, modules, saved),
-        "task_type": _task_type(model, modules, inventory.whole),
+        "target_modules": _target_names(inventory, modules, saved=saved),
+        "task_type": _task_type(model, modules, whole=inventory.whole),
     }
     optional = {
         "ensure_weight_tying": _tied(inventory),
@@ -77,7 +77,7 @@ def _defaults(blocks: Sequence[Block]) -> tuple[int, float]:
 
 
 def _target_names(
-    inventory: Inventory, modules: Mapping[str, nn.Module], saved: Sequence[str]
+    inventory: Inventory, modules: Mapping[str, nn.Module], *, saved: Sequence[str]
 ) -> list[str] | str:
     wanted = {block.target for block in inventory.blocks if not block.bare}
     own = inventory.config.target_modules
@@ -85,17 +85,15 @@ def _target_names(
     tries: list[Any] = [own if isinstance(own, str) else sorted(own), last, sorted(wanted)]
     for names in tries:
         chosen = names if isinstance(names, str) else tuple(names)
-        if _picks(chosen, saved, modules) == wanted:
+        if _picks(Targeting(chosen, saved=tuple(saved)), modules) == wanted:
             return names
     return "|".join(re.escape(path) for path in sorted(wanted))
 
 
-def _picks(
-    names: tuple[str, ...] | str, saved: Sequence[str], modules: Mapping[str, nn.Module]
-) -> set[str] | None:
-    if names == "all-linear":
+def _picks(targeting: Targeting, modules: Mapping[str, nn.Module]) -> set[str] | None:
+    if targeting.names == "all-linear":
         return None  # PEFT's all-linear takes another choice of heads
-    return Targeting(names, saved=tuple(saved)).picks(modules)
+    return targeting.picks(modules)
 
 
 def _saved_names(inventory: Inventory, modules: Mapping[str, nn.Module]) -> list[str]:
@@ -123,7 +121,7 @@ def _all_conv1d(model: nn.Module, blocks: Iterable[Block]) -> bool:
 
 
 def _task_type(
-    model: nn.Module, modules: Mapping[str, nn.Module], whole: Sequence[str]
+    model: nn.Module, modules: Mapping[str, nn.Module], *, whole: Sequence[str]
 ) -> str | None:
     """PEFT's name of the task, where that changes nothing of what is adapted or saved."""
     name = type(model).__name__

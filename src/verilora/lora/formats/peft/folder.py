@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,22 +31,23 @@ class Folder:
     edited: tuple[str, ...]
     """Faults of files whose digest is not the recorded one; the tensors' is not known yet."""
 
-    def tensors(self, faults: list[str]) -> dict[str, Tensor]:
-        """Name -> tensor; an edited or changed file goes to `faults`."""
-        content = (self.path / WEIGHTS).read_bytes()
-        if self.sidecar is not None:
-            faults += _edited(WEIGHTS, digest_bytes(content), self.sidecar)
+    def tensors(self) -> tuple[dict[str, Tensor], list[str]]:
+        """Name -> tensor, all that the header names; and what forbids their use."""
         try:
-            return read_tensors(content)
-        except DocumentError as error:
-            faults.append(f"{WEIGHTS} {error}")
-            return {}
+            content = (self.path / WEIGHTS).read_bytes()
+            found = read_tensors(content)
+        except (OSError, DocumentError) as error:
+            return {}, [f"{WEIGHTS} {error}"]
+        faults = _edited(WEIGHTS, digest_bytes(content), sidecar=self.sidecar)
+        if found.keys() != self.entries.keys():
+            faults = (*faults, f"{WEIGHTS} was replaced while it was read; load it again")
+        return found, list(faults)
 
     def weights_edited(self) -> tuple[str, ...]:
         """As above, without holding the tensors in memory."""
         if self.sidecar is None:
             return ()
-        return _edited(WEIGHTS, digest_file(self.path / WEIGHTS), self.sidecar)
+        return _edited(WEIGHTS, digest_file(self.path / WEIGHTS), sidecar=self.sidecar)
 
 
 def open_folder(path: Path) -> Folder:
@@ -56,12 +58,12 @@ def open_folder(path: Path) -> Folder:
     _refuse_absent(path)
     faults: list[str] = []
     entries = _entries(path, faults)
-    content = _content(path / CONFIG, LARGEST_CONFIG, faults)
-    stated = _stated(content, faults)
-    sidecar = _sidecar(path / SIDECAR, faults) if (path / SIDECAR).exists() else None
-    if faults or stated is None:
+    content = _content(path / CONFIG, limit=LARGEST_CONFIG, faults=faults)
+    stated = None if content is None else _stated(content, faults)
+    sidecar = _sidecar(path / SIDECAR, faults) if os.path.lexists(path / SIDECAR) else None
+    if faults or content is None or stated is None:
         refuse(f"{path} cannot be loaded", faults, directory=path)
-    edited = _edited(CONFIG, digest_bytes(content), sidecar) if sidecar else ()
+    edited = _edited(CONFIG, digest_bytes(content), sidecar=sidecar)
     return Folder(path, entries, stated, sidecar, edited)
 
 
@@ -100,18 +102,15 @@ def _entries(path: Path, faults: list[str]) -> dict[str, Entry]:
         return {}
 
 
-def _content(path: Path, limit: int, faults: list[str]) -> bytes:
+def _content(path: Path, *, limit: int, faults: list[str]) -> bytes | None:
     try:
         return read_file(path, limit=limit)
     except DocumentError as error:
         faults.append(f"{path.name} {error}")
-        return b""
+        return None
 
 
 def _stated(content: bytes, faults: list[str]) -> Stated | None:
-    if not content:
-        faults += [] if faults else [f"{CONFIG} is empty"]
-        return None
     try:
         return read_stated(content)
     except StatedError as error:
@@ -120,9 +119,8 @@ def _stated(content: bytes, faults: list[str]) -> Stated | None:
 
 
 def _sidecar(path: Path, faults: list[str]) -> Sidecar | None:
-    content = _content(path, LARGEST_SIDECAR, faults)
-    if not content:
-        faults += [] if faults else [f"{SIDECAR} is empty"]
+    content = _content(path, limit=LARGEST_SIDECAR, faults=faults)
+    if content is None:
         return None
     try:
         return read_sidecar(content)
@@ -131,8 +129,8 @@ def _sidecar(path: Path, faults: list[str]) -> Sidecar | None:
         return None
 
 
-def _edited(name: str, digest: str, sidecar: Sidecar) -> tuple[str, ...]:
-    recorded = sidecar.files[name]
+def _edited(name: str, digest: str, *, sidecar: Sidecar | None) -> tuple[str, ...]:
+    recorded = sidecar.files[name] if sidecar else digest
     if digest == recorded:
         return ()
     return (

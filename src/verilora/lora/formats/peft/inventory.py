@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from torch import nn
+from torch import Tensor, nn
 
 from verilora.lora.attachment import attachment_of
 from verilora.lora.blueprint import draw_blueprints
@@ -45,26 +45,32 @@ class Inventory:
 def attached_inventory(model: nn.Module) -> Inventory:
     """Of the adapter on the model. Raises StateError if there is none."""
     attachment = attachment_of(model)
-    return _inventory(model, attachment.config, attached_sites(model), attachment.whole)
+    sites = attached_sites(model)
+    return _inventory(model, attachment.config, sites=sites, whole=attachment.whole)
 
 
 def planned_inventory(
-    model: nn.Module, config: LoraConfig, reversed_nesting: frozenset[str] = frozenset()
+    model: nn.Module, config: LoraConfig, *, reversed_nesting: frozenset[str] = frozenset()
 ) -> Inventory:
     """Of the adapter that `attach(model, config)` would give; raises what attach would."""
     resolved = resolve(model, config)
-    prints = draw_blueprints(model, config, resolved)
+    prints = draw_blueprints(model, config, resolved=resolved)
     prints, _ = settle_ties(model, prints, resolved=resolved, config=config)
-    sites = planned_sites(model, prints, config)
-    return _inventory(model, config, sites, resolved.whole, reversed_nesting=reversed_nesting)
+    return _inventory(
+        model,
+        config,
+        sites=planned_sites(model, prints, config=config),
+        whole=resolved.whole,
+        reversed_nesting=reversed_nesting,
+    )
 
 
 def _inventory(
     model: nn.Module,
     config: LoraConfig,
+    *,
     sites: Sequence[Site],
     whole: tuple[str, ...],
-    *,
     reversed_nesting: frozenset[str] = frozenset(),
 ) -> Inventory:
     root = config.scale_rule == "rslora"
@@ -72,9 +78,10 @@ def _inventory(
     saved = {
         PREFIX + wrapped(name, wrappers): name
         for path in whole
-        for name in model.get_submodule(path).state_dict(prefix=f"{path}.")
+        for name, value in model.get_submodule(path).state_dict(prefix=f"{path}.").items()
+        if isinstance(value, Tensor)
     }
-    echoes = dict(_echoes(model, sites, whole)) if config.tied == "shared" else {}
+    echoes = dict(_echoes(model, sites, whole=whole)) if config.tied == "shared" else {}
     return Inventory(
         config,
         tuple(sites),
@@ -86,7 +93,7 @@ def _inventory(
 
 
 def _echoes(
-    model: nn.Module, sites: Sequence[Site], whole: tuple[str, ...]
+    model: nn.Module, sites: Sequence[Site], *, whole: tuple[str, ...]
 ) -> Iterator[tuple[str, str]]:
     """Modules outside of `whole` that have nothing but a parameter of a module in it."""
     adapted = {path for site in sites for path in (site.path, *site.partners)}

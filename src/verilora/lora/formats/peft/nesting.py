@@ -69,4 +69,5 @@ def _near(first: str, paths: set[str]) -> str:
     # The same last name is nearer than any likeness of letters.
     last = first.rpartition(".")[2]
     alike = sorted(path for path in paths if path == last or path.endswith(f".{last}"))
-    return nearest(first, alike[:200] or sorted(paths)[:2000])
+    close = nearest(first, alike[:200] or sorted(paths)[:2000])
+    return close or (f"; it has {few(alike)}" if alike else "")

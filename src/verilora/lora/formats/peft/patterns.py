@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 MOST_REPEATS = 5
@@ -69,12 +70,9 @@ def named_parameters(names: Sequence[str], full_names: Iterable[str]) -> set[str
     return {name for name in full_names if name in names or _ends_with(name, names)}
 
 
-def value_for(path: str, patterns: Mapping[str, Any], default: Any) -> Any:
+def value_for(path: str, patterns: Mapping[str, Any], *, default: Any) -> Any:
     """The rank or alpha that PEFT takes for a path: the first pattern that matches its end."""
-    for pattern, value in patterns.items():
-        if re.match(rf"(.*\.)?({pattern})$", path):
-            return value
-    return default
+    return next((value for key, value in patterns.items() if _at_end(key).match(path)), default)
 
 
 def patterns_for(values: Mapping[str, Any], default: Any) -> dict[str, Any]:
@@ -84,7 +82,7 @@ def patterns_for(values: Mapping[str, Any], default: Any) -> dict[str, Any]:
     all paths, escaped and anchored.
     """
     plain = {path: value for path, value in sorted(values.items()) if value != default}
-    if not any(_fault(path) for path in plain) and _gives(plain, values, default):
+    if not any(_fault(path) for path in plain) and _gives(plain, values, default=default):
         return plain
     return {f"^{re.escape(path)}": value for path, value in sorted(values.items())}
 
@@ -108,8 +106,10 @@ def wildness(pattern: str) -> str | None:
     return None
 
 
-def _gives(patterns: Mapping[str, Any], values: Mapping[str, Any], default: Any) -> bool:
-    return all(value_for(path, patterns, default) == value for path, value in values.items())
+def _gives(patterns: Mapping[str, Any], values: Mapping[str, Any], *, default: Any) -> bool:
+    return all(
+        value_for(path, patterns, default=default) == value for path, value in values.items()
+    )
 
 
 def _fault(pattern: str) -> str | None:
@@ -141,6 +141,11 @@ def _repeats(pattern: str) -> int | None:
         elif character in "*+{":
             along[-1] += 1
     return max(most[-1], along[-1])
+
+
+@lru_cache(maxsize=1 << 14)  # re's own cache is too small for a pattern for each layer
+def _at_end(pattern: str) -> re.Pattern[str]:
+    return re.compile(rf"(.*\.)?({pattern})$")
 
 
 def _ends_with(path: str, names: Iterable[str]) -> bool:

@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from verilora.errors import ConfigError, LayerError, StateError
 from verilora.lora.attachment import attached_part, is_merged
 from verilora.lora.formats.faults import refuse
-from verilora.lora.formats.peft.basecheck import (
-    base_copies,
-    base_of,
-    copy_faults,
-    refuse_other_base,
-)
-from verilora.lora.formats.peft.compare import (
-    kind_faults,
-    name_faults,
-    placed,
-    shape_faults,
-    stated_faults,
-    whole_values,
-)
-from verilora.lora.formats.peft.deduce import deduce
+from verilora.lora.formats.peft.basecheck import Base, refuse_other_base
+from verilora.lora.formats.peft.compare import Comparison, kind_faults
+from verilora.lora.formats.peft.deduce import Deduction
 from verilora.lora.formats.peft.fill import attach_filled, fill_attached
 from verilora.lora.formats.peft.folder import Folder, open_folder
 from verilora.lora.formats.peft.inventory import (
@@ -35,6 +21,7 @@ from verilora.lora.formats.peft.inventory import (
     planned_inventory,
 )
 from verilora.lora.formats.peft.sidecar import layer_faults
+from verilora.lora.formats.peft.values import Values
 
 
 def load_adapter(
@@ -50,75 +37,63 @@ def load_adapter(
     random state never. No network, no pickles; links are followed.
     Raises AdapterFileError with every fault, BaseMismatch, StateError if the model is merged.
     """
-    path = Path(directory)
     attached = attached_part(model) is not None
     if attached and is_merged(model):
         raise StateError("the model is merged; call unmerge(model) before loading an adapter")
-    folder = open_folder(path)
-    inventory = _inventory(model, folder, attached=attached)
-    base = base_of(model, inventory, attached=attached)
-    copies = base_copies(inventory, folder.entries, base)
-    _refuse_misfits(model, inventory, folder, copies=copies, attached=attached)
-    tensors, faults = _tensors(folder)
-    if check_base and tensors:
-        faults += copy_faults(copies, tensors, base)
-    factors = placed(inventory, tensors, faults) if tensors else {}
-    whole = whole_values(model, inventory, tensors, faults) if tensors else {}
+    folder = open_folder(Path(directory))
+    inventory = attached_inventory(model) if attached else _planned(model, folder)
+    base = Base(model, inventory, attached=attached)
+    # Only PEFT puts copies of the base beside an adapter.
+    copies = base.copies_among(folder.entries) if folder.sidecar is None else {}
+    _refuse_misfits(Comparison(model, inventory, folder.entries, copies), folder, attached=attached)
+    what = f"{folder.path} is not loaded, and the model is as it was"
+    tensors, faults = folder.tensors()
     if faults:
-        refuse(f"{path} is not loaded, and the model is as it was", faults, directory=path)
+        refuse(what, faults)
+    values = Values(model, inventory, tensors=tensors)
+    faults = [*values.faults, *(base.copy_faults(copies, tensors) if check_base else ())]
+    if faults:
+        refuse(what, faults)
     if check_base and folder.sidecar is not None:
         refuse_other_base(folder.sidecar, base)
-    (fill_attached if attached else attach_filled)(model, inventory, factors, whole)
+    (fill_attached if attached else attach_filled)(model, values)
     return model
 
 
-def _inventory(model: nn.Module, folder: Folder, *, attached: bool) -> Inventory:
-    if attached:
-        return attached_inventory(model)
+def _planned(model: nn.Module, folder: Folder) -> Inventory:
+    """What attaching would give: the recorded config, or the one that the tensors mean."""
+    what = f"{folder.path} does not fit the model"
     try:
         if folder.sidecar is not None:
             return planned_inventory(model, folder.sidecar.config)
-        deduced = deduce(model, folder.entries, folder.stated)
-        faults = [*kind_faults(list(folder.entries)), *deduced.faults]
+        deduction = Deduction(model, folder.entries, stated=folder.stated)
+        faults = [*kind_faults(list(folder.entries)), *deduction.faults]
         if faults:
-            refuse(f"{folder.path} does not fit the model", faults, directory=folder.path)
-        config = deduced.config(model, folder.stated, folder.entries)
-        return planned_inventory(model, config, frozenset(deduced.reversed_nesting))
+            refuse(what, faults)
+        nesting = frozenset(deduction.reversed_nesting)
+        return planned_inventory(model, deduction.config(), reversed_nesting=nesting)
     except (ConfigError, LayerError) as error:
-        faults = error.facts.get("faults") or (str(error),)
-        what = f"{folder.path} does not fit the model"
-        refuse(what, faults, cause=error, directory=folder.path)
+        refuse(what, error.facts.get("faults") or (str(error),), cause=error)
 
 
-def _refuse_misfits(
-    model: nn.Module,
-    inventory: Inventory,
-    folder: Folder,
-    *,
-    copies: Mapping[str, str],
-    attached: bool,
-) -> None:
+def _refuse_misfits(comparison: Comparison, folder: Folder, *, attached: bool) -> None:
     """Raises AdapterFileError for names, shapes, ranks and scales that are not the model's."""
-    complete = folder.sidecar is None
+    sidecar, stated = folder.sidecar, folder.stated
     shapes = [
-        *name_faults(model, inventory, folder.entries, copies),
-        *shape_faults(model, inventory, folder.entries),
-        *stated_faults(model, inventory, folder.stated, complete=complete),
-        *(layer_faults(folder.sidecar, inventory.sites) if folder.sidecar else ()),
+        *comparison.name_faults(),
+        *comparison.shape_faults(),
+        *comparison.scale_faults(stated),
+        *(layer_faults(sidecar, comparison.inventory.sites) if sidecar else ()),
+        *(comparison.target_faults(stated) if sidecar is None else ()),
     ]
     faults = [*folder.edited, *kind_faults(list(folder.entries)), *shapes]
     if not faults:
         return
     if attached and faults == shapes:
-        what = (
-            f"the model's adapter is of another shape than {folder.path}; call detach(model) "
-            "first to load that one"
+        refuse(
+            f"the model's adapter is of another shape than that in {folder.path}; call "
+            "detach(model) first to load it",
+            faults,
         )
-        refuse(what, faults, directory=folder.path)
     faults += folder.weights_edited()
     refuse(f"{folder.path} is not loaded, and the model is as it was", faults)
-
-
-def _tensors(folder: Folder) -> tuple[dict[str, Tensor], list[Any]]:
-    faults: list[str] = []
-    return folder.tensors(faults), faults

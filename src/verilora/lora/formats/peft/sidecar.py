@@ -188,9 +188,9 @@ def _alike(recorded: Any, own: Any) -> bool:
     """Equal data; numbers equal to rounding."""
     if isinstance(recorded, dict) and isinstance(own, dict):
         return recorded.keys() == own.keys() and all(_alike(recorded[k], own[k]) for k in own)
-    if isinstance(recorded, float) or isinstance(own, float):
-        numbers = type(recorded) in (int, float) and type(own) in (int, float)
-        return numbers and math.isclose(recorded, own, rel_tol=1e-9)
+    numbers: list[Any] = [v for v in (recorded, own) if type(v) in (int, float)]
+    if len(numbers) == 2:
+        return math.isclose(numbers[0], numbers[1], rel_tol=1e-9)
     return type(recorded) is type(own) and recorded == own
 
 

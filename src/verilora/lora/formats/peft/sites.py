@@ -67,33 +67,29 @@ class Site:
 def attached_sites(model: nn.Module) -> list[Site]:
     """The adapted modules of a model that has an adapter. Raises StateError if it has none."""
     attachment = attachment_of(model)
-    return [
-        Site(
-            path,
-            model.get_submodule(path),
-            tuple(_attached_part(name, updates) for name in updates),
-            attachment.layers[path].partners,
-            _is_bare(model, path, [u.layout for u in updates.updates()], attachment.config),
-        )
-        for path, updates in each_update_set(model)
-    ]
+    sites = []
+    for path, updates in each_update_set(model):
+        layer, module = attachment.layers[path], model.get_submodule(path)
+        parts = tuple(_attached_part(name, updates) for name in updates)
+        bare = _is_bare(module, layer.rules.values(), config=attachment.config)
+        sites.append(Site(path, module, parts, layer.partners, bare))
+    return sites
 
 
-def planned_sites(model: nn.Module, prints: Sequence[Blueprint], config: LoraConfig) -> list[Site]:
+def planned_sites(
+    model: nn.Module, prints: Sequence[Blueprint], *, config: LoraConfig
+) -> list[Site]:
     """The adapted modules that attaching `config` would give."""
-    return [
-        Site(
-            blueprint.path,
-            model.get_submodule(blueprint.path),
-            tuple(
-                _planned_part(name, layout, pattern_path(blueprint.path, layout), config)
-                for name, layout in blueprint.layouts.items()
-            ),
-            tuple(blueprint.partners),
-            _is_bare(model, blueprint.path, blueprint.layouts.values(), config),
+    sites = []
+    for planned in prints:
+        path, module = planned.path, model.get_submodule(planned.path)
+        parts = tuple(
+            _planned_part(path, name, layout=layout, config=config)
+            for name, layout in planned.layouts.items()
         )
-        for blueprint in prints
-    ]
+        bare = _is_bare(module, planned.rules.values(), config=config)
+        sites.append(Site(path, module, parts, tuple(planned.partners), bare))
+    return sites
 
 
 def factors_of(model: nn.Module, site: Site) -> dict[str, Factors]:
@@ -125,17 +121,13 @@ def _attached_part(name: str, updates: UpdateSet) -> Part:
     return Part(name, update.layout, update.rank, update.alpha, update.scale)
 
 
-def _planned_part(name: str, layout: Layout, where: str, config: LoraConfig) -> Part:
+def _planned_part(path: str, name: str, *, layout: Layout, config: LoraConfig) -> Part:
+    where = pattern_path(path, layout)
     return Part(name, layout, config.rank_of(where), config.alpha_of(where), config.scale(where))
 
 
-def _is_bare(model: nn.Module, path: str, layouts: Iterable[Layout], config: LoraConfig) -> bool:
+def _is_bare(module: nn.Module, rules: Iterable[str], *, config: LoraConfig) -> bool:
     # PEFT knows the bare kernel of a convolution only as the convolution's own update.
-    if isinstance(model.get_submodule(path), CONVOLUTIONS):
+    if isinstance(module, CONVOLUTIONS):
         return False
-    names = [f"{path}.{layout.parameter}" for layout in layouts]
-    return any(
-        name == wanted or name.endswith(f".{wanted}")
-        for name in names
-        for wanted in config.target_parameters
-    )
+    return any(r in config.target_parameters and r not in config.target_modules for r in rules)

@@ -72,11 +72,11 @@ class Stated:
 
     def rank_of(self, target: str) -> int:
         """Of the module or parameter that PEFT knows by this path."""
-        return value_for(target, self.rank_pattern, self.rank)
+        return value_for(target, self.rank_pattern, default=self.rank)
 
     def alpha_of(self, target: str) -> float:
         """Of the module or parameter that PEFT knows by this path."""
-        return value_for(target, self.alpha_pattern, self.alpha)
+        return value_for(target, self.alpha_pattern, default=self.alpha)
 
     def alpha_at(self, target: str, rank: int) -> float:
         """The alpha that gives an update of `rank` the scale that is stated for the target."""

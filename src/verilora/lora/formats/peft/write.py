@@ -24,7 +24,7 @@ from verilora.lora.formats.peft.sites import factors_of
 from verilora.lora.formats.tensorfile import tensor_bytes
 
 
-def save_adapter(
+def save_adapter(  # limit: results are given by place in INTERFACES
     model: nn.Module,
     directory: str | os.PathLike[str],
     results: Mapping[str, Any] | None = None,
@@ -61,7 +61,7 @@ def save_adapter(
     )
     saved = sum(tensors[name].numel() for name in inventory.saved)
     content[SIDECAR] = document_bytes(sidecar)
-    content[CARD] = card_of(model, inventory, sidecar, saved=saved)
+    content[CARD] = card_of(model, inventory, sidecar=sidecar, saved=saved)
     write_directory(path, content, overwrite=overwrite)
 
 
@@ -109,10 +109,12 @@ def _refuse_unusable(tensors: Mapping[str, Tensor]) -> None:
 def _refuse_changed_statistics(model: nn.Module, attachment: Attachment) -> None:
     """Running means that training moved belong to no base and no adapter: they would be lost."""
     state = model.state_dict(keep_vars=True)
+    buffers = {name for name, _ in model.named_buffers(remove_duplicate=False)}
     changed = sorted(
         name.rpartition(".")[0]
         for name, original in attachment.originals.items()
-        if not any(name.startswith(f"{path}.") for path in attachment.whole)
+        if name in buffers
+        and not any(name.startswith(f"{path}.") for path in attachment.whole)
         and not torch.equal(state[name].cpu(), original.to("cpu", state[name].dtype))
     )
     modules = list(dict.fromkeys(changed))
