@@ -26,8 +26,8 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Serve:
     def put(tables: dict[str, datasets.Dataset]) -> list[tuple[Any, ...]]:
         calls: list[tuple[Any, ...]] = []
 
-        def load(*asked: Any) -> Any:
-            calls.append(asked)
+        def load(*asked: Any, revision: str) -> Any:
+            calls.append((*asked, revision))
             return tables
 
         monkeypatch.setattr(hub.datasets, "load_dataset", load)
@@ -64,7 +64,8 @@ def test_hub_and_local_files_are_the_same_data(
     ours = load_dataset(TaskSection(name=name))
     assert ours.digest == load_dataset(TaskSection(name=name, data=str(directory))).digest
     assert ours.train == tuple(splits.train)
-    assert calls == [("nyu-mll/glue", name)]
+    assert calls == [("nyu-mll/glue", name, hub.REVISION)]
+    assert len(hub.REVISION) == 40
 
 
 def test_local_data_never_asks_the_hub(serve: Serve, write_glue: Callable[..., Path]) -> None:
@@ -83,7 +84,7 @@ def test_one_part_of_mnli(serve: Serve, write_glue: Callable[..., Path]) -> None
 
 
 def test_without_a_network_it_says_how_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: Any) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
         raise ConnectionError("Couldn't reach the Hub\nand more")
 
     monkeypatch.setattr(hub.datasets, "load_dataset", refuse)
