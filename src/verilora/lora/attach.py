@@ -161,7 +161,8 @@ def _untie(model: nn.Module, copies: dict[str, nn.Parameter], *, attachment: Att
         original = module._parameters[attribute]
         assert original is not None
         attachment.untied[name] = original
-        module._parameters[attribute] = copy.requires_grad_(original.requires_grad)
+        copy.requires_grad_(original.requires_grad)
+        module._parameters[attribute] = copy
         if getattr(settings, "tie_word_embeddings", False) and id(original) in vocabulary:
             attachment.tie_flag = True
             settings.tie_word_embeddings = False  # type: ignore[union-attr]

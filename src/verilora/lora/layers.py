@@ -12,6 +12,7 @@ isinstance, its parameters' names and its other methods stay. Two ways, one mean
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from types import MethodType
 from typing import Any
@@ -20,22 +21,25 @@ import torch
 from torch import Tensor, nn
 
 from verilora.kernels.reference import embedding_update, linear_update, mix_channels
-from verilora.lora.update import LowRankUpdate, UpdateSet
+from verilora.lora.update import UpdateSet
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 class Adapted:
-    """A module that carries an UpdateSet as its `lora`. Mixed in before its own class."""
+    """A module that carries an UpdateSet as its `lora`. Mixed in before its own class.
+
+    What it adds begins with `lora`, so that nothing of the module's own is hidden.
+    """
 
     lora: UpdateSet
-    base_class: type[nn.Module]
-    read_parameters: tuple[str, ...] = ()
+    lora_base: type[nn.Module]
+    lora_read: tuple[str, ...] = ()
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         # A class made at run time has no name to be pickled by: it is made again from its parts.
         way = next(way for way in _WAYS if isinstance(self, way))
-        return _rebuild, (self.base_class, way, self.read_parameters), self.__getstate__()
+        return _rebuild, (self.lora_base, way, self.lora_read), self.__getstate__()
 
 
 class OutputAdapted(Adapted):
@@ -45,12 +49,12 @@ class OutputAdapted(Adapted):
         """The base's output plus the update's."""
         output = super().forward(*args, **kwargs)  # type: ignore[misc]
         if self.lora.merged:
-            self.lora.refuse_training(self.base_class.__name__)
+            self.lora.refuse_training(self.lora_base.__name__)
             return output
         x = args[0] if args else next(iter(kwargs.values()))
-        return output + self.update(x, output)
+        return output + self.lora_update(x, output)
 
-    def update(self, x: Tensor, output: Tensor) -> Tensor:
+    def lora_update(self, x: Tensor, output: Tensor) -> Tensor:
         """What is added to the base's `output` for the input `x`."""
         raise NotImplementedError
 
@@ -58,25 +62,23 @@ class OutputAdapted(Adapted):
 class LinearAdapted(OutputAdapted):
     """Linear [out, in], or GPT-2's Conv1D, which stores [in, out]; whole or in fused parts."""
 
-    stores_transposed = False
+    lora_transposed = False
 
-    def update(self, x: Tensor, output: Tensor) -> Tensor:
+    def lora_update(self, x: Tensor, output: Tensor) -> Tensor:
         """scale · (dropout(x) Aᵀ) Bᵀ, zeros outside the parts."""
         x = self.lora.drop(x)
-        parts = [(update.layout.rows, self._part(update, x)) for update in self.lora.updates()]
-        if parts[0][0] is None:
-            return parts[0][1]
-        return _side_by_side(parts, width=output.shape[-1])
-
-    def _part(self, update: LowRankUpdate, x: Tensor) -> Tensor:
-        a, b = update.factors(transposed=self.stores_transposed)
-        return linear_update(x, a=a, b=b, scale=update.scale)
+        parts = []
+        for update in self.lora.updates():
+            a, b = update.factors(transposed=self.lora_transposed)
+            parts.append((update.layout.rows, linear_update(x, a=a, b=b, scale=update.scale)))
+        rows, first = parts[0]
+        return first if rows is None else _side_by_side(parts, width=output.shape[-1])
 
 
 class Conv1DAdapted(LinearAdapted):
     """GPT-2's Conv1D: a linear layer that stores its weight as [in, out]."""
 
-    stores_transposed = True
+    lora_transposed = True
 
 
 class EmbeddingAdapted(OutputAdapted):
@@ -84,7 +86,7 @@ class EmbeddingAdapted(OutputAdapted):
 
     padding_idx: int | None
 
-    def update(self, x: Tensor, output: Tensor) -> Tensor:
+    def lora_update(self, x: Tensor, output: Tensor) -> Tensor:
         """scale · B A[:, id] for each id."""
         (update,) = self.lora.updates()
         a, b = update.factors(transposed=True)
@@ -102,21 +104,18 @@ class ConvAdapted(OutputAdapted):
     """
 
     groups: int
+    _conv_forward: Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
-    def update(self, x: Tensor, output: Tensor) -> Tensor:
+    def lora_update(self, x: Tensor, output: Tensor) -> Tensor:
         """scale · conv1(conv(dropout(x), A), B)."""
         (update,) = self.lora.updates()
         x = self.lora.drop(x)
         if self.groups > 1:
-            return self._convolve(
-                x, update.dense(torch.promote_types(x.dtype, torch.float32)).to(x.dtype)
-            )
+            wide = torch.promote_types(x.dtype, torch.float32)
+            return self._conv_forward(x, update.dense(wide).to(x.dtype), None)
         kernel = update.A.to(x.dtype).view(update.rank, *update.layout.shape[1:])
-        h = self._convolve(x, kernel)
+        h = self._conv_forward(x, kernel, None)
         return mix_channels(h, b=update.B, scale=update.scale, dimensions=kernel.dim() - 2)
-
-    def _convolve(self, x: Tensor, kernel: Tensor) -> Tensor:
-        return self._conv_forward(x, kernel, None)  # type: ignore[attr-defined]
 
 
 class WeightAdapted(Adapted):
@@ -153,12 +152,12 @@ def restore(module: nn.Module) -> None:
         module._modules.pop("lora", None)
         vars(module).pop("lora", None)
         _rebind(module)
-        module.__class__ = module.base_class
+        module.__class__ = module.lora_base  # type: ignore[assignment]
 
 
 def _rebind(module: Any) -> None:
     """Makes methods kept on the object the base's: hooks put there since keep the old forward."""
-    ours, base = type(module).forward, module.base_class.forward
+    ours, base = type(module).forward, module.lora_base.forward
     for name, value in list(vars(module).items()):
         if isinstance(value, MethodType) and value.__func__ is ours and value.__self__ is module:
             vars(module)[name] = MethodType(base, module)
@@ -169,7 +168,7 @@ def adapted_class(
     base: type[nn.Module], way: type[Adapted], *, read: tuple[str, ...]
 ) -> type[nn.Module]:
     """The class that mixes `way` into `base`; the same object for the same arguments."""
-    body: dict[str, Any] = {"base_class": base, "read_parameters": read, "__module__": __name__}
+    body: dict[str, Any] = {"lora_base": base, "lora_read": read, "__module__": __name__}
     body.update({name: property(_effective_weight(name)) for name in read})
     return type(f"Lora{base.__name__}", (way, base), body)
 
@@ -232,7 +231,7 @@ def _side_by_side(parts: list[Any], *, width: int) -> Tensor:
 def _effective_weight(name: str) -> Any:
     def read(self: Any) -> Tensor:
         updates = self._modules["lora"]
-        updates.refuse_training(self.base_class.__name__)
+        updates.refuse_training(self.lora_base.__name__)
         return updates.applied(name, self._parameters[name])
 
     return read

@@ -16,6 +16,8 @@ from typing import Any
 
 from torch import nn
 
+from verilora.lora.layers import Adapted
+
 # What is asked of a weight without using its values.
 ABOUT = {
     *("dtype", "device", "shape", "size", "dim", "ndim", "numel", "data", "grad", "requires_grad"),
@@ -32,7 +34,8 @@ def modules_read(model: nn.Module) -> set[int]:
     """
     found = set()
     for module in model.modules():
-        for path in weights_read(type(module)):
+        kind = module.lora_base if isinstance(module, Adapted) else type(module)
+        for path in weights_read(kind):
             reached = _reached(module, path)
             if reached is not None:
                 found.add(id(reached))

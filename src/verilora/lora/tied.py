@@ -66,7 +66,7 @@ def _span(parameter: Tensor) -> tuple[str, int, int]:
         storage = 0
     if not storage:
         return "object", id(parameter), id(parameter) + 1
-    start = parameter.storage_offset() * parameter.element_size()
+    start = int(parameter.storage_offset()) * parameter.element_size()
     return f"storage {storage}", start, start + length
 
 
