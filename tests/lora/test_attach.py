@@ -205,6 +205,17 @@ def test_an_interrupt_midway_changes_nothing(state: State, monkeypatch: Any) -> 
     assert state(model) == before
 
 
+def test_a_layer_that_somebody_changed_again_is_not_torn(state: State) -> None:
+    model = Net()
+    before = state(model)
+    attach(model, CONFIG)
+    nn.utils.parametrizations.orthogonal(model.one, "weight")
+    with pytest.raises(StateError, match=r"one became a ParametrizedLoraLinear since .* undo that"):
+        detach(model)
+    nn.utils.parametrize.remove_parametrizations(model.one, "weight", leave_parametrized=False)
+    assert state(detach(model))["kinds"] == before["kinds"]
+
+
 def test_memory_is_kept_only_for_what_can_change() -> None:
     model = attach(Net(), CONFIG)
     kept = set(attachment_of(model).originals)

@@ -22,7 +22,7 @@ from verilora.lora.attachment import (
     keep_attachment,
 )
 from verilora.lora.blueprint import Blueprint, draw_blueprints
-from verilora.lora.layers import Adapted, adapt, restore
+from verilora.lora.layers import Adapted, adapt, has_own_class, restore
 from verilora.lora.merge import unmerge
 from verilora.lora.targets import resolve
 from verilora.lora.tied import settle_ties, shared_parameters
@@ -76,18 +76,11 @@ def detach(model: nn.Module) -> nn.Module:
 
     Weights trained whole, running statistics, ties and requires_grad flags are as before attach;
     gradients of weights trained whole are dropped.
-    Raises StateError, with nothing changed, if nothing is attached or if a module that was
-    trained whole is not there any more.
+    Raises StateError, with nothing changed, if nothing is attached, if a module that was trained
+    whole is not there any more, or if an adapted one got yet another class since.
     """
     attachment = attachment_of(model)
-    state = model.state_dict(keep_vars=True)
-    lost = [name for name in attachment.originals if name not in state]
-    if lost:
-        raise StateError(
-            f"{lost[0]} was trained whole and is not in the model any more, so that what it was "
-            "before cannot be given back; put the module back first",
-            names=tuple(lost),
-        )
+    _refuse_detach(model, attachment)
     if is_merged(model):
         unmerge(model)
     for path in attachment.whole:
@@ -129,6 +122,24 @@ def _refuse_state(model: nn.Module) -> None:
             f"the model is wrapped in {type(model).__name__}, so that every path would begin with "
             f"'{inner}.'; attach to the model itself ({inner}), before wrapping it"
         )
+
+
+def _refuse_detach(model: nn.Module, attachment: Attachment) -> None:
+    state = model.state_dict(keep_vars=True)
+    lost = [name for name in attachment.originals if name not in state]
+    if lost:
+        raise StateError(
+            f"{lost[0]} was trained whole and is not in the model any more, so that what it was "
+            "before cannot be given back; put the module back first",
+            names=tuple(lost),
+        )
+    for path, module in model.named_modules():
+        if isinstance(module, Adapted) and not has_own_class(module):
+            raise StateError(
+                f"{path} became a {type(module).__name__} since attach (parametrized, sharded); "
+                "undo that first",
+                path=path,
+            )
 
 
 def _remember(model: nn.Module, attachment: Attachment) -> Attachment:

@@ -155,6 +155,11 @@ def restore(module: nn.Module) -> None:
         module.__class__ = module.lora_base  # type: ignore[assignment]
 
 
+def has_own_class(module: Adapted) -> bool:
+    """True if the class is still the one given by `adapt`, not made from it by somebody else."""
+    return "lora_base" in vars(type(module))
+
+
 def _rebind(module: Any) -> None:
     """Makes methods kept on the object the base's: hooks put there since keep the old forward."""
     ours, base = type(module).forward, module.lora_base.forward
