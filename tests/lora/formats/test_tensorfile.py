@@ -27,7 +27,7 @@ def _entry(start: int, end: int, **changes: Any) -> dict[str, Any]:
 ATTACKS: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "is cut off: 0 bytes"),
     "four bytes": (b"\x01\0\0\0", "is cut off: 4 bytes"),
-    "pickle": (b"\x80\x02}q\0.\0\0\0\0", "is a pickle"),
+    "pickle": (b"\x80\x04\x95\x0b\0\0\0\0\0\0\0}", "is a pickle"),
     "zipped pickle": (b"PK\x03\x04" + b"\0" * 60, "is a pickle"),
     "header beyond the file": ((1 << 40).to_bytes(8, "little") + b"{}", "cut off or forged"),
     "header of all the file": (b"\xff" * 8 + b"{}", "cut off or forged"),
@@ -70,6 +70,15 @@ def test_attacks_are_refused(attack: str, tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(DocumentError, match=told):
         read_header(path)
+
+
+@pytest.mark.parametrize("length", [0x80, 0x280, 0x480, 0x1080])
+def test_a_header_whose_length_begins_like_a_pickle(length: int, tmp_path: Path) -> None:
+    text = json.dumps({"a": _entry(0, 4)}).encode()
+    path = tmp_path / "file"
+    path.write_bytes(length.to_bytes(8, "little") + text.ljust(length) + b"0000")
+    assert path.read_bytes()[:1] == b"\x80"
+    assert read_header(path).keys() == {"a"}
 
 
 def test_a_huge_header_is_not_read(tmp_path: Path) -> None:

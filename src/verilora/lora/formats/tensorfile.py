@@ -100,10 +100,11 @@ def tensor_bytes(tensors: dict[str, Tensor]) -> bytes:
 
 def _check_length(head: bytes, size: int) -> None:
     length = int.from_bytes(head, "little")
-    if head[:4] == b"PK\x03\x04" or head[:1] == b"\x80":
-        raise DocumentError("is a pickle, which could run any code; nothing is unpickled here")
     if len(head) < 8:
         raise DocumentError(f"is cut off: {size} bytes hold no header")
+    # A length may begin with the byte of a pickle too, but is not as long as a pickle's would be.
+    if length > size - 8 and (head[:4] == b"PK\x03\x04" or head[:1] == b"\x80"):
+        raise DocumentError("is a pickle, which could run any code; nothing is unpickled here")
     if length > size - 8:
         raise DocumentError(
             f"is cut off or forged: its header claims {length:,} bytes, {size - 8:,} follow"
