@@ -132,7 +132,7 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], dict[str, Any], str]] = {
     "rank": (
         lambda: nn.Linear(4, 9),
         {"rank": 5},
-        r"rank 5 is above the size of m \(9 x 4\); at most 4",
+        r"rank 5 is above the size of m \(9 x 4\); at most 4: .* in rank_pattern, or exclude",
     ),
     "depthwise": (
         lambda: nn.Conv1d(4, 4, 1, groups=4),

@@ -135,10 +135,16 @@ def test_merged_computes_the_same(name: str, train: Train) -> None:
     torch.testing.assert_close(model["m"](x), before, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [name for name in CASES if name != "scaled"])
 def test_dropout_has_no_place_here(name: str) -> None:
     with pytest.raises(LayerError, match="dropout of the input has no place; set dropout=0"):
         adapted(name, dropout=0.1)
+
+
+def test_an_embedding_has_no_input_to_drop_from(train: Train) -> None:
+    model, _, _, x = adapted("scaled", dropout=0.5)
+    train(model).train()
+    assert torch.equal(model["m"](x), model["m"](x))
 
 
 def test_a_loop_over_experts_makes_the_stack_once(train: Train, monkeypatch: Any) -> None:

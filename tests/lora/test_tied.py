@@ -141,18 +141,40 @@ def test_a_tied_module_trained_whole(
     assert state(detach(model)) == before
 
 
-def test_what_cannot_be_shared() -> None:
-    class Own(nn.Linear):
-        def forward(self, x: Tensor) -> Tensor:
-            return x @ self.weight.T
+class Own(nn.Linear):
+    """Adapted as a weight."""
 
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.weight.T
+
+
+@pytest.mark.parametrize("target", ["embed", "head"])
+def test_shared_with_a_layer_that_computes_in_its_own_way(
+    target: str, train: Train, state: Callable[..., Any]
+) -> None:
     model = Tied()
     model.head = Own(4, 7, bias=False)
     model.head.weight = model.embed.weight
-    with pytest.raises(TiedWeightError, match=r"head.weight \(Own\) cannot share .* tied='untie'"):
-        attach(model, config())
-    with pytest.raises(TiedWeightError, match="head is not adapted whole through its output"):
-        attach(model, config(target_modules=["head"]))
+    before, base = state(model.eval()), model(IDS)
+    attach(model, config(target_modules=[target]))
+    assert torch.equal(model(IDS), base)
+    unmerged = train(model)(IDS).detach()
+    both = torch.stack([model.embed(torch.arange(7)), model.head(torch.eye(4)).T])
+    torch.testing.assert_close(both[0], both[1])
+    merge(model, IDS)
+    torch.testing.assert_close(model(IDS), unmerged, rtol=1e-4, atol=1e-5)
+    assert state(detach(model)) == before
+    with pytest.raises(TiedWeightError, match=r"head is adapted as a weight .* dropout=0"):
+        attach(model, config(target_modules=["embed"], dropout=0.1))
+
+
+def test_what_cannot_be_shared() -> None:
+    model = Tied()
+    parts = {"fused": {"head": ["a"]}, "fused_sizes": {"head": {"a": 4, "b": 3}}}
+    with pytest.raises(
+        TiedWeightError, match="head is not adapted whole, so nothing can be shared"
+    ):
+        attach(model, config(target_modules=["head"], **parts))
     sliced = Tied()
     sliced.head = nn.Linear(4, 3, bias=False)
     sliced.head.weight = nn.Parameter(sliced.embed.weight.data[:3])

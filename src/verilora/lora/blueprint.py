@@ -137,14 +137,24 @@ def _refuse(model: nn.Module, match: Match, *, config: LoraConfig, ways: Ways) -
     if not match.path:
         return f"'{match.parameter}' belongs to the model itself, whose class must stay"
     fault = refuse_module(model, match.path, parameter=match.parameter)
-    if fault is None and config.dropout and _way(match, ways) is WeightAdapted:
-        kind = type(model.get_submodule(match.path)).__name__
-        return (
-            f"{match.path}.{match.parameter} is adapted as a weight ({kind} computes with it in "
-            "its own way, or another module reads it), where dropout of the input has no place; "
-            "set dropout=0 or exclude it"
-        )
+    if fault is None and config.dropout:
+        return refuse_dropout(model, match.path, way=_way(match, ways))
     return fault
+
+
+def refuse_dropout(model: nn.Module, path: str, *, way: type[Adapted]) -> str | None:
+    """Why dropout of the adapter's input is not possible there, or None.
+
+    An embedding has no input to drop from, whatever its way.
+    """
+    module = model.get_submodule(path)
+    if way is not WeightAdapted or isinstance(module, nn.Embedding):
+        return None
+    return (
+        f"{path} is adapted as a weight ({type(module).__name__} computes with it in its own way, "
+        "or another module reads it), where dropout of the input has no place; set dropout=0 or "
+        "exclude it"
+    )
 
 
 def _untrainable(model: nn.Module, path: str) -> list[str]:
@@ -172,7 +182,8 @@ def _add_layouts(
         if rank > most:
             return (
                 f"rank {rank} is above the size of {match.path} "
-                f"({layout.out_features} x {layout.in_features}); at most {most}"
+                f"({layout.out_features} x {layout.in_features}); at most {most}: give it one of "
+                "its own in rank_pattern, or exclude it"
             )
         if not UpdateSet.takes_name(name):
             return f"{match.path}: an update cannot be named '{name}'; choose another name"

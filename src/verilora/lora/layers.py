@@ -235,7 +235,7 @@ def _side_by_side(parts: list[Any], *, width: int) -> Tensor:
 
 def _effective_weight(name: str) -> Any:
     def read(self: Any) -> Tensor:
-        updates = self._modules["lora"]
+        updates = self.lora
         updates.refuse_training(self.lora_base.__name__)
         return updates.applied(name, self._parameters[name])
 

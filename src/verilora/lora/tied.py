@@ -8,8 +8,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from verilora.errors import TiedWeightError, told_together
-from verilora.lora.blueprint import Blueprint, refuse_module
-from verilora.lora.layers import WeightAdapted
+from verilora.lora.blueprint import Blueprint, refuse_dropout, refuse_module
 from verilora.lora.targets import Resolved
 from verilora.records.adapter import LoraConfig
 
@@ -91,7 +90,16 @@ def settle_ties(
         names += [n for whole in _whole(resolved, shared).values() for n in whole]
         loose = _cut(model, names, shared=shared)
     else:
-        settled = list(_shared(model, prints, shared=shared, faults=faults, resolved=resolved))
+        settled = list(
+            _shared(
+                model,
+                prints,
+                shared=shared,
+                faults=faults,
+                resolved=resolved,
+                dropout=config.dropout,
+            )
+        )
         faults += _uneven(prints, settled, config=config)
     if faults:
         told = tuple(fault.told for fault in faults)
@@ -143,6 +151,7 @@ def _shared(
     shared: Mapping[str, tuple[str, ...]],
     faults: list[_Fault],
     resolved: Resolved,
+    dropout: float,
 ) -> Iterator[Blueprint]:
     """The blueprints with their partners; one that is a partner already is left out."""
     taken: set[int] = set()
@@ -151,7 +160,7 @@ def _shared(
             continue
         others = _others(model, blueprint.parameters(), shared=shared)
         if others:
-            told = _unshareable(model, blueprint, others=others, resolved=resolved)
+            told = _unshareable(model, blueprint, others=others, resolved=resolved, dropout=dropout)
             faults += [_Fault(blueprint.path, others, why) for why in told]
             paths = [name.rpartition(".")[0] for name in others]
             taken.update(id(model.get_submodule(path)) for path in paths)
@@ -160,23 +169,30 @@ def _shared(
 
 
 def _unshareable(
-    model: nn.Module, blueprint: Blueprint, *, others: list[str], resolved: Resolved
+    model: nn.Module,
+    blueprint: Blueprint,
+    *,
+    others: list[str],
+    resolved: Resolved,
+    dropout: float,
 ) -> Iterator[str]:
     """Why the update of a tied weight cannot serve all its modules."""
     layout = next(iter(blueprint.layouts.values()))
-    if blueprint.way is WeightAdapted or len(blueprint.layouts) != 1 or layout.rows:
-        yield f"{blueprint.path} is not adapted whole through its output; use tied='untie'"
+    if len(blueprint.layouts) != 1 or layout.rows:
+        yield f"{blueprint.path} is not adapted whole, so nothing can be shared; use tied='untie'"
         return
     parameter = model.get_parameter(f"{blueprint.path}.{layout.parameter}")
     for name in others:
         path, _, attribute = name.rpartition(".")
-        way = resolved.ways.get(path)
-        plain = attribute == layout.parameter and way is not None and way is not WeightAdapted
         kind = type(model.get_submodule(path)).__name__
-        if not plain or not _same_memory(parameter, model.get_parameter(name)):
+        known = attribute == layout.parameter and path in resolved.ways
+        if not known or not _same_memory(parameter, model.get_parameter(name)):
             yield f"{name} ({kind}) cannot share the update of {blueprint.path}; use tied='untie'"
-        elif fault := refuse_module(model, path):
-            yield fault
+            continue
+        faults = [refuse_module(model, path)]
+        if dropout:
+            faults.append(refuse_dropout(model, path, way=resolved.ways[path]))
+        yield from (fault for fault in faults if fault)
     for whole in resolved.whole:
         inside = [name for name in others if name.startswith(f"{whole}.")]
         if inside:

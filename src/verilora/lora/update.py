@@ -106,9 +106,9 @@ class UpdateSet(nn.ModuleDict):
         """Raises StateError if this is training while merged: no gradient would reach A or B."""
         if self.merged and self.training and torch.is_grad_enabled():
             raise StateError(
-                f"training while merged: a {kind} holds its adapter inside the base weight, so "
-                "the adapter would receive no gradient; call unmerge(model) first (or, if this is "
-                "no training, model.eval() or torch.no_grad())"
+                f"training while merged: the adapter of this {kind} lies in the base weight and "
+                "would receive no gradient; call unmerge(model) first (or, if this is no training, "
+                "model.eval() or torch.no_grad())"
             )
 
     def state_dict(self, *args: Any, **kwargs: Any) -> Any:
