@@ -14,4 +14,5 @@ def test_units_are_told():
 
 def test_durations_and_shares_read_like_words():
     assert [seconds_told(s) for s in (8.44, 61.2, 7500)] == ["8.4 s", "1 min 1 s", "2 h 5 min"]
-    assert [share_told(*p) for p in ((1, 300), (1, 8), (5, 5))] == ["0.33 %", "12.5 %", "100 %"]
+    told = [share_told(*p) for p in ((1, 30_000), (1, 300), (1, 8), (5, 5), (0, 5))]
+    assert told == ["0.003 %", "0.33 %", "12.5 %", "100 %", "0 %"]

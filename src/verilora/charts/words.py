@@ -31,9 +31,13 @@ def metric_told(name: str, value: float) -> str:
 
 
 def share_told(part: int, whole: int) -> str:
-    """ "0.33 %", "12.5 %", "100 %"."""
+    """ "0.003 %", "0.33 %", "12.5 %", "100 %"."""
     percent = 100 * part / whole
-    return "100 %" if part == whole else f"{percent:.{2 if percent < 10 else 1}f} %"
+    if part == whole:
+        return "100 %"
+    if percent < 0.1:
+        return f"{percent:.1g} %"
+    return f"{percent:.{2 if percent < 10 else 1}f} %"
 
 
 def seconds_told(seconds: float) -> str:
