@@ -116,22 +116,25 @@ def _pair_up(functions: Sequence[Function]) -> list[Example]:
 
 
 def _pair_group(functions: Sequence[Function]) -> list[Example]:
-    """About half of them with the description of the next one in that half, the rest with theirs.
-
-    One function alone has nothing to swap with, so the half is never one.
-    """
+    """About half of them with the description of the next in that half, the rest with theirs."""
     ordered = sorted(functions, key=lambda function: _number("half", function.id))
-    half = (len(ordered) + _number("odd", ordered[0].id) % 2) // 2 if ordered else 0
-    if half == 1:
-        half = 2 * (_number("two", ordered[0].id) % 2) if len(ordered) == 2 else 2
-    if len(ordered) < 2:
-        half = 0
+    half = _half(ordered)
     swapped, kept = ordered[:half], ordered[half:]
     given = [*swapped[1:], *swapped[:1]]
     return [
         Example(one.id, (one.text, other.description), 0)
         for one, other in zip(swapped, given, strict=True)
     ] + [Example(one.id, (one.text, one.description), 1) for one in kept]
+
+
+def _half(ordered: Sequence[Function]) -> int:
+    """How many swap their descriptions. Never one, which would have nothing to swap with."""
+    if len(ordered) < 2:
+        return 0
+    chance = _number("odd", ordered[0].id) % 2
+    if len(ordered) == 2:
+        return 2 * chance
+    return max(2, (len(ordered) + chance) // 2)
 
 
 def _qualified(functions: Sequence[Function]) -> Iterator[Function]:
