@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -119,6 +120,24 @@ def test_debug_shows_the_traceback(verilora, monkeypatch):
     assert told.status == 1
     assert "Traceback (most recent call last)" in told.err
     assert told.err.endswith("verilora.errors.VeriloraError: no such thing\n")
+
+
+def test_a_terminal_without_our_letters_gets_others():
+    code = (
+        "import sys\n"
+        "from verilora.cli import main\n"
+        "from verilora.cli.terminal import Terminal\n"
+        "main.app.command('sign')(lambda: Terminal().tell('|ΔW|', mapping={}))\n"
+        "sys.exit(main.main(['sign']))\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout == "|?W|\n"
 
 
 def test_a_reader_that_goes_away_is_no_error():

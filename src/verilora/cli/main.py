@@ -6,6 +6,7 @@ before a command runs, so that `verilora --help` answers at once.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -56,6 +57,7 @@ for group in (demo, runs, adapters, plan, recipes, doctor):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns the exit status; the console script `verilora`."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _write_any_letter()
     try:
         app(given, prog_name="verilora")
     except SystemExit as end:
@@ -71,6 +73,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _report(error, debug="--debug" in given)
         return FAILED
     return DONE
+
+
+def _write_any_letter() -> None:
+    """A terminal without ‖ and Δ gets a question mark, not an error at the end of a run."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _report(error: Exception, *, debug: bool) -> None:
