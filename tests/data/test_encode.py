@@ -52,6 +52,7 @@ def test_what_is_cut_is_counted(tokenizer: Any, caplog: pytest.LogCaptureFixture
     assert encoded.ids[1][:4] == [CLS, 4, 11, SEP]
     assert encoded.ids[1][-1] == SEP
     assert not caplog.records
+    assert encode(PAIRS, tokenizer, max_length=12, task=GLUE["mrpc"]).truncated == 0
 
 
 def test_chunks_change_nothing(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -160,6 +160,20 @@ def test_functions_that_look_alike_have_their_classes_before_them(tmp_path: Path
     assert sorted(found) == ["Gz File.close()", "Socket.close()", "open(x)"]
 
 
+def test_the_order_in_which_a_disk_lists_its_files_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tree(tmp_path)
+    for module in range(40):
+        with (tmp_path / f"part{module}.py").open("a") as file:
+            file.write(f'def last{module}():\n    """Say the same everywhere."""\n')
+    there = build_pairs(tmp_path)
+    walk = os.walk
+    backwards = [(folder, inner, files[::-1]) for folder, inner, files in walk(tmp_path)]
+    monkeypatch.setattr(os, "walk", lambda _: backwards)
+    assert build_pairs(tmp_path) == there
+
+
 def test_too_few_functions(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds 0 functions with a description, too few"):
         build_pairs(tmp_path)

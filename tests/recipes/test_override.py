@@ -49,12 +49,12 @@ def test_keys_may_be_quoted() -> None:
 
 def test_all_that_cannot_be_read_is_told_at_once() -> None:
     with pytest.raises(RecipeError) as caught:
-        changed("epochs", "=3", "a b=3", "a=3\nb=4", "a\nb=4", "adapter.target_modules=[query]")
+        changed("epochs", "=3", "a b=3", "a\nb=4", "[a]\nb=4", "adapter.target_modules=[query]")
     faults = caught.value.facts["faults"]
-    assert len(faults) == 5
+    assert len(faults) == 6
     assert "key=value is wanted, such as training.learning_rate=1e-3" in faults[0]
     assert "'a b' is no key" in faults[2]
-    assert 'quote the strings in a list: ["query", "value"]' in faults[4]
+    assert 'quote the strings in a list: ["query", "value"]' in faults[5]
 
 
 def test_merge_joins_tables_and_replaces_the_rest() -> None:

@@ -40,14 +40,13 @@ def merge(mapping: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
 
 def _parse(override: str) -> dict[str, Any]:
     key, equals, text = override.partition("=")
-    if not equals or not key.strip():
+    key = key.strip()
+    if not equals or not key or key.startswith("["):
         raise ValueError("key=value is wanted, such as training.learning_rate=1e-3")
     try:
-        nested = tomllib.loads(f"{key.strip()} = 0")
+        nested = tomllib.loads(f"{key} = 0")
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"'{key.strip()}' is no key ({error})") from error
-    if len(nested) != 1:
-        raise ValueError(f"'{key.strip()}' is not one key")
+        raise ValueError(f"'{key}' is no key ({error})") from error
     return _filled(nested, _value(text.strip()))
 
 
