@@ -55,6 +55,15 @@ def test_only_the_modules_with_tensors_are_targeted(paths: list[str]) -> None:
     assert {block.target for block in inventory.blocks} == set(paths)
 
 
+def test_names_are_as_short_as_they_can_be() -> None:
+    both = _factors("q", "inner.q")
+    assert _deduce(Pair(), both, target_modules=["q", "nothing"]).config().target_modules == ("q",)
+    assert _deduce(Pair(), both, target_modules="q|inner.q").config().target_modules == ("q",)
+    one = _deduce(Pair(), _factors("inner.q"), target_modules=["q"]).config()
+    assert one.target_modules == ("inner.q",)
+    assert _deduce(Pair(), _factors("q"), target_modules=["q"]).config().target_modules == "q"
+
+
 def test_each_path_gets_its_own_rank_and_alpha() -> None:
     entries = {**_factors("q", rank=2), **_factors("inner.q", "inner.a+b", rank=3)}
     deduced = _deduce(

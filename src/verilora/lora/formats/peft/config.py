@@ -49,7 +49,8 @@ def config_of(model: nn.Module, inventory: Inventory) -> dict[str, Any]:
         "task_type": _task_type(model, modules, whole=inventory.whole),
     }
     optional = {
-        "ensure_weight_tying": _tied(inventory),
+        # Not for modules trained whole: there PEFT mixes up what it ties (T5), and copies will do.
+        "ensure_weight_tying": any(block.partner for block in inventory.blocks),
         "fan_in_fan_out": _all_conv1d(model, inventory.blocks),
         "lora_dropout": inventory.config.dropout,
         "modules_to_save": saved,
@@ -108,10 +109,6 @@ def _parameter_names(inventory: Inventory, modules: Mapping[str, nn.Module]) -> 
     own = sorted(inventory.config.target_parameters)
     every = [f"{path}.{name}" for path, module in modules.items() for name in module._parameters]
     return own if wanted and named_parameters(own, every) == wanted else sorted(wanted)
-
-
-def _tied(inventory: Inventory) -> bool:
-    return any(block.partner for block in inventory.blocks) or bool(inventory.echoes)
 
 
 def _all_conv1d(model: nn.Module, blocks: Iterable[Block]) -> bool:

@@ -1,13 +1,13 @@
 """A LoraConfig for a directory that has no `verilora.json`: from its tensors, which are the truth.
 
-Every adapted module is named by its full path; rank and alpha are what the file's config states for
-it. A targeted weight that is tied is untied, because PEFT adapts only the side that it names.
+Rank and alpha of each adapted module are what the file's config states for it. A targeted weight
+that is tied is untied, because PEFT adapts only the side that it names.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -36,6 +36,8 @@ class Deduction:
         self.entries = entries
         self.stated = stated
         self.present = base_modules(model)
+        self.every = dict(_every_path(model))
+        """Path -> first path of its module: some modules have several."""
         self.modules: list[str] = []
         """Paths of the adapted modules."""
         self.parameters: list[str] = []
@@ -63,9 +65,9 @@ class Deduction:
             rank=rank,
             alpha=alpha,
             dropout=stated.dropout if self._takes_dropout() else 0.0,
-            target_modules=_names_for(self.modules, self.present),
+            target_modules=self._names(),
             target_parameters=tuple(self.parameters),
-            modules_to_save=tuple(_exactly(path, self.present) for path in self.whole),
+            modules_to_save=tuple(_exactly(path, self.every) for path in self.whole),
             rank_pattern=_patterns({k: ranks[path] for k, path in own.items()}, rank),
             alpha_pattern=_patterns({k: alphas[path] for k, path in own.items()}, alpha),
             scale_rule="rslora" if stated.root else "lora",
@@ -153,6 +155,22 @@ class Deduction:
         groups = module.groups if isinstance(module, CONVOLUTIONS) else 1
         return max(1, self.stated.rank_of(target) // groups)
 
+    def _names(self) -> tuple[str, ...] | str:
+        """The shortest way to name the modules and no others: the file's own names, the last
+        parts of the paths, the paths, or where one path is another's end, an expression."""
+        meant: dict[str, set[str]] = {}
+        for path, first in self.every.items():
+            parts = path.split(".")
+            for start in range(len(parts)):
+                meant.setdefault(".".join(parts[start:]), set()).add(first)
+        own = self.stated.targeting.names
+        stated = own if isinstance(own, tuple) else ()
+        last = dict.fromkeys(path.rpartition(".")[2] for path in self.modules)
+        for names in ([n for n in stated if n in meant], [*last], self.modules):
+            if set().union(*(meant[name] for name in names)) == set(self.modules):
+                return tuple(names)
+        return "|".join(re.escape(path) for path in self.modules)
+
     def _pattern_path(self, target: str) -> str:
         """What verilora matches its patterns against: a matrix is known by its module."""
         if target not in self.parameters:
@@ -189,16 +207,16 @@ def _most_common(values: Iterable[Any]) -> Any:
     return min(set(found), key=lambda value: (-found.count(value), value)) if found else 8
 
 
-def _names_for(paths: list[str], modules: Mapping[str, nn.Module]) -> tuple[str, ...] | str:
-    """Full paths; a regular expression where one path is also the end of another."""
-    wanted = set(paths)
-    also = {p for p in modules for path in paths if p.endswith(f".{path}")} - wanted
-    return "|".join(re.escape(path) for path in paths) if also else tuple(paths)
+def _every_path(model: nn.Module) -> Iterator[tuple[str, str]]:
+    first = {id(module): path for path, module in model.named_modules()}
+    for path, module in model.named_modules(remove_duplicate=False):
+        if path:
+            yield path, first[id(module)]
 
 
-def _exactly(path: str, modules: Mapping[str, nn.Module]) -> str:
+def _exactly(path: str, paths: Iterable[str]) -> str:
     """The path, or where it would mean others too, an expression that means it alone."""
-    return f"(?:{re.escape(path)})" if _means_others(path, modules) else path
+    return f"(?:{re.escape(path)})" if _means_others(path, paths) else path
 
 
 def _patterns(values: Mapping[str, Any], default: Any) -> dict[str, Any]:
