@@ -97,6 +97,17 @@ def test_what_peft_computes_otherwise_is_said(tiny: SimpleNamespace, saved: Save
     assert "PEFT 0.21" not in _card(directory)
 
 
+def test_a_module_of_several_names_and_many_layers(saved: Saved) -> None:
+    shared = nn.Linear(4, 4)
+    _, directory = saved(nn.ModuleDict({"a": shared, "b": shared}), target_modules=["b"], rank=2)
+    assert "under the first one alone, so that it computes other values" in _card(directory)
+    many = nn.Sequential(*(nn.Linear(2, 2) for _ in range(120)))
+    _, directory = saved(many, target_modules=[str(i) for i in range(120)], rank=1)
+    card = _card(directory)
+    assert "| and 20 more, all in verilora.json | | | |" in card
+    assert "480 numbers in 120 updates" in card
+
+
 def test_a_hostile_module_name_stays_text(tmp_path: Path) -> None:
     model = nn.ModuleDict({"x|y<b>\n---\nz": nn.Linear(4, 4)})
     save_adapter(

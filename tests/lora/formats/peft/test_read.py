@@ -114,6 +114,12 @@ def test_a_merged_model_is_unmerged_first(tiny: SimpleNamespace, saved: Saved) -
         load_adapter(model, directory)
 
 
+def test_a_model_without_values(tiny: SimpleNamespace, saved: Saved) -> None:
+    _, directory = saved(tiny.linears(), rank=2, target_modules=["0"])
+    with pytest.raises(StateError, match=r"'0\.weight', '0\.bias', '2\.weight' and 1 more are on"):
+        load_adapter(tiny.linears().to("meta"), directory)
+
+
 def test_the_random_state_is_not_touched(tiny: SimpleNamespace, saved: Saved) -> None:
     _, directory = saved(tiny.roberta(), rank=2, modules_to_save=["classifier"])
     fresh = tiny.roberta()

@@ -164,6 +164,16 @@ def test_results_that_are_no_json(results: Any, model: nn.Module, tmp_path: Path
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("name", ["CONFIG", "SIDECAR"])
+def test_nothing_is_written_that_could_not_be_read(
+    name: str, model: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"verilora.lora.formats.peft.write.LARGEST_{name}", 100)
+    with pytest.raises(AdapterFileError, match="bytes, and at most 100 are read"):
+        save_adapter(model, tmp_path / "adapter")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_results_and_the_untrained_mark(tiny: SimpleNamespace, tmp_path: Path) -> None:
     model = attach(tiny.linears(), LoraConfig(rank=2, target_modules=["0"]))
     save_adapter(model, tmp_path / "zero")

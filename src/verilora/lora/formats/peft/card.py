@@ -6,6 +6,7 @@ Every name in it comes from a model or a user and is escaped, for YAML and for M
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from verilora.lora.formats.peft.sites import Part, Site
 from verilora.lora.layers import CONVOLUTIONS
 from verilora.lora.reads import modules_read
 
+MOST_ROWS = 100
 _MARKS = set("\\`*_{}[]()#+!|<>~$&")
 
 _LOADING = """\
@@ -96,10 +98,13 @@ def _layers(inventory: Inventory, saved: int) -> str:
     numbers = sum(_numbers(part) for site in inventory.sites for part in site.parts)
     whole = ", ".join(escaped(path) for path in inventory.whole) or "none"
     told = (
-        f"\n{numbers:,} numbers in {len(rows)} updates. Modules trained whole: {whole}"
+        f"\n{numbers:,} numbers in {len(rows):,} updates. Modules trained whole: {whole}"
         f"{f' ({saved:,} numbers)' if inventory.whole else ''}.\n"
     )
     head = ["## What is adapted\n", "| layer | rank | alpha | scale |", "|---|--:|--:|--:|"]
+    if len(rows) > MOST_ROWS:
+        rest = f"| and {len(rows) - MOST_ROWS} more, all in {SIDECAR} | | | |"
+        rows = [*rows[:MOST_ROWS], rest]
     return "\n".join([*head, *rows, told])
 
 
@@ -119,6 +124,10 @@ def _cautions(model: nn.Module, inventory: Inventory) -> Iterator[str]:
     conv = [path for path, site in sites.items() if _beyond_peft(site.module)]
     read = modules_read(model)
     silent = [p for p, site in sites.items() if not site.bare and id(site.module) in read]
+    paths = Counter(id(m) for _, m in model.named_modules(remove_duplicate=False))
+    several = [path for path, site in sites.items() if paths[id(site.module)] > 1]
+    if several:
+        yield _caution("adapts a module of several names under the first one alone", several)
     if conv:
         yield _caution("leaves out the dilation and padding mode of convolutions", conv)
     if silent:

@@ -22,6 +22,7 @@ from verilora.lora.formats.peft.patterns import (
     named_parameters,
     patterns_for,
     saved_paths,
+    wildness,
 )
 from verilora.lora.formats.peft.sites import base_modules
 from verilora.lora.layers import is_conv1d_of_gpt2
@@ -92,8 +93,10 @@ def _target_names(
 
 
 def _picks(targeting: Targeting, modules: Mapping[str, nn.Module]) -> set[str] | None:
-    if targeting.names == "all-linear":
-        return None  # PEFT's all-linear takes another choice of heads
+    names = targeting.names
+    # PEFT's all-linear takes another choice of heads; a wild expression would not be read again.
+    if names == "all-linear" or (isinstance(names, str) and wildness(names)):
+        return None
     return targeting.picks(modules)
 
 

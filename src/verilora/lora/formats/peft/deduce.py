@@ -6,8 +6,7 @@ that is tied is untied, because PEFT adapts only the side that it names.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -15,6 +14,12 @@ from torch import nn
 
 from verilora.lora.formats.faults import few
 from verilora.lora.formats.peft.names import PREFIX, WRAPPED, parse_factor, unwrapped
+from verilora.lora.formats.peft.naming import (
+    every_path,
+    exactly,
+    names_for,
+    patterns_by_path,
+)
 from verilora.lora.formats.peft.nesting import nesting_fault
 from verilora.lora.formats.peft.patterns import named_parameters, saved_paths
 from verilora.lora.formats.peft.sites import base_modules
@@ -22,7 +27,7 @@ from verilora.lora.formats.peft.stated import Stated
 from verilora.lora.formats.tensorfile import Entry
 from verilora.lora.layers import CONVOLUTIONS, WeightAdapted, way_for
 from verilora.lora.reads import modules_read
-from verilora.records.adapter import DTYPES, LoraConfig, matches
+from verilora.records.adapter import DTYPES, LoraConfig
 
 Levels = Mapping[int, Mapping[str, str]]
 """Wrappers around the innermost one -> "A" or "B" -> name of the tensor."""
@@ -36,8 +41,7 @@ class Deduction:
         self.entries = entries
         self.stated = stated
         self.present = base_modules(model)
-        self.every = dict(_every_path(model))
-        """Path -> first path of its module: some modules have several."""
+        self.every = every_path(model)
         self.modules: list[str] = []
         """Paths of the adapted modules."""
         self.parameters: list[str] = []
@@ -60,16 +64,19 @@ class Deduction:
         ranks = {target: self._rank(target) for target in targets}
         alphas = {target: stated.alpha_at(target, rank) for target, rank in ranks.items()}
         own = {self._pattern_path(target): target for target in targets}
+        names = stated.targeting.names
         rank, alpha = _most_common(ranks.values()), _most_common(alphas.values())
         return LoraConfig(
             rank=rank,
             alpha=alpha,
             dropout=stated.dropout if self._takes_dropout() else 0.0,
-            target_modules=self._names(),
+            target_modules=names_for(
+                self.modules, self.every, own=names if isinstance(names, tuple) else ()
+            ),
             target_parameters=tuple(self.parameters),
-            modules_to_save=tuple(_exactly(path, self.every) for path in self.whole),
-            rank_pattern=_patterns({k: ranks[path] for k, path in own.items()}, rank),
-            alpha_pattern=_patterns({k: alphas[path] for k, path in own.items()}, alpha),
+            modules_to_save=tuple(exactly(path, self.every) for path in self.whole),
+            rank_pattern=patterns_by_path({k: ranks[path] for k, path in own.items()}, rank),
+            alpha_pattern=patterns_by_path({k: alphas[path] for k, path in own.items()}, alpha),
             scale_rule="rslora" if stated.root else "lora",
             init="gaussian" if stated.gaussian else "kaiming",
             tied="untie",
@@ -155,22 +162,6 @@ class Deduction:
         groups = module.groups if isinstance(module, CONVOLUTIONS) else 1
         return max(1, self.stated.rank_of(target) // groups)
 
-    def _names(self) -> tuple[str, ...] | str:
-        """The shortest way to name the modules and no others: the file's own names, the last
-        parts of the paths, the paths, or where one path is another's end, an expression."""
-        meant: dict[str, set[str]] = {}
-        for path, first in self.every.items():
-            parts = path.split(".")
-            for start in range(len(parts)):
-                meant.setdefault(".".join(parts[start:]), set()).add(first)
-        own = self.stated.targeting.names
-        stated = own if isinstance(own, tuple) else ()
-        last = dict.fromkeys(path.rpartition(".")[2] for path in self.modules)
-        for names in ([n for n in stated if n in meant], [*last], self.modules):
-            if set().union(*(meant[name] for name in names)) == set(self.modules):
-                return tuple(names)
-        return "|".join(re.escape(path) for path in self.modules)
-
     def _pattern_path(self, target: str) -> str:
         """What verilora matches its patterns against: a matrix is known by its module."""
         if target not in self.parameters:
@@ -205,36 +196,6 @@ def _most_common(values: Iterable[Any]) -> Any:
     """The value that most have, the smallest of equals; 8 if there is none."""
     found = list(values)
     return min(set(found), key=lambda value: (-found.count(value), value)) if found else 8
-
-
-def _every_path(model: nn.Module) -> Iterator[tuple[str, str]]:
-    first = {id(module): path for path, module in model.named_modules()}
-    for path, module in model.named_modules(remove_duplicate=False):
-        if path:
-            yield path, first[id(module)]
-
-
-def _exactly(path: str, paths: Iterable[str]) -> str:
-    """The path, or where it would mean others too, an expression that means it alone."""
-    return f"(?:{re.escape(path)})" if _means_others(path, paths) else path
-
-
-def _patterns(values: Mapping[str, Any], default: Any) -> dict[str, Any]:
-    """`rank_pattern` or `alpha_pattern` in verilora's reading: plain paths where they suffice."""
-    plain = {path: value for path, value in values.items() if value != default}
-    if not any(_means_others(key, values) for key in plain):
-        return plain
-    return {f"(?:{re.escape(path)})": value for path, value in values.items()}
-
-
-def _means_others(key: str, paths: Iterable[str]) -> bool:
-    """True if the path, taken as a pattern, may match another one too."""
-    if re.fullmatch(r"[\w.]+", key) is None:
-        return True
-    return any(
-        path != key and (path.endswith(f".{key}") or (len(path) == len(key) and matches(key, path)))
-        for path in paths
-    )
 
 
 def _common_dtype(entries: Mapping[str, Entry]) -> str:

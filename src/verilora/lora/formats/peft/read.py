@@ -9,7 +9,7 @@ from torch import nn
 
 from verilora.errors import ConfigError, LayerError, StateError
 from verilora.lora.attachment import attached_part, is_merged
-from verilora.lora.formats.faults import refuse
+from verilora.lora.formats.faults import few, refuse
 from verilora.lora.formats.peft.basecheck import Base, refuse_other_base
 from verilora.lora.formats.peft.compare import Comparison, kind_faults
 from verilora.lora.formats.peft.deduce import Deduction
@@ -35,11 +35,11 @@ def load_adapter(
     the tensors say what is adapted. Factors keep the dtype that they have in the file; modules
     trained whole are cast to the model's. The model is changed only if all is well, the global
     random state never. No network, no pickles; links are followed.
-    Raises AdapterFileError with every fault, BaseMismatch, StateError if the model is merged.
+    Raises AdapterFileError with every fault, BaseMismatch, StateError if the model is merged or
+    has no values (meta device).
     """
     attached = attached_part(model) is not None
-    if attached and is_merged(model):
-        raise StateError("the model is merged; call unmerge(model) before loading an adapter")
+    _refuse_state(model, attached=attached)
     folder = open_folder(Path(directory))
     inventory = attached_inventory(model) if attached else _planned(model, folder)
     base = Base(model, inventory, attached=attached)
@@ -58,6 +58,17 @@ def load_adapter(
         refuse_other_base(folder.sidecar, base)
     (fill_attached if attached else attach_filled)(model, values)
     return model
+
+
+def _refuse_state(model: nn.Module, *, attached: bool) -> None:
+    if attached and is_merged(model):
+        raise StateError("the model is merged; call unmerge(model) before loading an adapter")
+    empty = [name for name, parameter in model.named_parameters() if parameter.is_meta]
+    if empty:
+        raise StateError(
+            f"the model has no values yet: {few(empty)} are on the meta device; load its weights "
+            "before the adapter"
+        )
 
 
 def _planned(model: nn.Module, folder: Folder) -> Inventory:

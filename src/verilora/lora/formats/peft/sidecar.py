@@ -28,7 +28,7 @@ from verilora.lora.formats.documents import DocumentError, compact_bytes, parse_
 from verilora.lora.formats.peft.config import base_name
 from verilora.lora.formats.peft.inventory import Inventory
 from verilora.lora.formats.peft.names import CONFIG, WEIGHTS
-from verilora.lora.formats.peft.patterns import wildness
+from verilora.lora.formats.peft.naming import readable_config, wild_expressions
 from verilora.lora.formats.peft.sites import Site
 from verilora.records.adapter import LoraConfig
 from verilora.records.digests import digest_bytes
@@ -73,7 +73,7 @@ def sidecar_of(
     dtypes = {str(tensor.dtype).removeprefix("torch.") for _, tensor in base_tensors(model)}
     return {
         "format": FORMAT,
-        "config": inventory.config.to_mapping(),
+        "config": readable_config(model, inventory).to_mapping(),
         "files": {name: digest_bytes(content) for name, content in files.items()},
         "base": {
             "name": base_name(model),
@@ -152,36 +152,10 @@ def _config(found: Mapping[str, Any]) -> LoraConfig:
     except (ConfigError, TypeError, ValueError, RecursionError) as error:
         faults = error.facts["faults"] if isinstance(error, ConfigError) else [str(error)]
         raise SidecarError([f"config: {fault}" for fault in faults]) from error
-    faults = [
-        f"config: {pattern!r} {fault}"
-        for pattern in _expressions(config)
-        for fault in [wildness(pattern)]
-        if fault and not _is_path(pattern)
-    ]
-    if faults:
-        raise SidecarError(faults)
+    wild = wild_expressions(config)
+    if wild:
+        raise SidecarError([f"config: {fault}" for fault in wild])
     return config
-
-
-def _expressions(config: LoraConfig) -> Iterator[str]:
-    """Every string that is used as a regular expression when the config is resolved."""
-    for value in (config.target_modules, config.exclude_modules):
-        if isinstance(value, str):
-            yield value
-    yield from config.modules_to_save
-    if not isinstance(config.exclude_modules, str):
-        yield from config.exclude_modules or ()
-    for mapping in (config.rank_pattern, config.alpha_pattern, config.fused, config.fused_sizes):
-        yield from mapping
-
-
-def _is_path(pattern: str) -> bool:
-    """Names of modules may be no regular expressions, and are not used as such then."""
-    try:
-        re.compile(pattern)
-    except re.error:
-        return True
-    return False
 
 
 def _alike(recorded: Any, own: Any) -> bool:

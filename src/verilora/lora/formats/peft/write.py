@@ -19,8 +19,10 @@ from verilora.lora.formats.peft.card import card_of
 from verilora.lora.formats.peft.config import config_of
 from verilora.lora.formats.peft.inventory import Inventory, attached_inventory
 from verilora.lora.formats.peft.names import CARD, CONFIG, OWN_FILES, SIDECAR, WEIGHTS
+from verilora.lora.formats.peft.sidecar import LARGEST as LARGEST_SIDECAR
 from verilora.lora.formats.peft.sidecar import sidecar_of
 from verilora.lora.formats.peft.sites import factors_of
+from verilora.lora.formats.peft.stated import LARGEST as LARGEST_CONFIG
 from verilora.lora.formats.tensorfile import tensor_bytes
 
 
@@ -61,6 +63,7 @@ def save_adapter(  # limit: results are given by place in INTERFACES
     )
     saved = sum(tensors[name].numel() for name in inventory.saved)
     content[SIDECAR] = document_bytes(sidecar)
+    _refuse_unreadable(content)
     content[CARD] = card_of(model, inventory, sidecar=sidecar, saved=saved)
     write_directory(path, content, overwrite=overwrite)
 
@@ -104,6 +107,17 @@ def _refuse_unusable(tensors: Mapping[str, Tensor]) -> None:
     if faults:
         told = told_together("the adapter is not saved, for it would be of no use", faults[:20])
         raise AdapterFileError(f"{told}\ntrain it again with a lower learning rate", faults=faults)
+
+
+def _refuse_unreadable(content: Mapping[str, bytes]) -> None:
+    """Nothing is written that would be refused as too large when it is read."""
+    for name, limit in ((CONFIG, LARGEST_CONFIG), (SIDECAR, LARGEST_SIDECAR)):
+        if len(content[name]) > limit:
+            raise AdapterFileError(
+                f"{name} would have {len(content[name]):,} bytes, and at most {limit:,} are read; "
+                "adapt fewer modules, or name them so that PEFT understands the names alike",
+                faults=(f"{name} is too large",),
+            )
 
 
 def _refuse_changed_statistics(model: nn.Module, attachment: Attachment) -> None:
