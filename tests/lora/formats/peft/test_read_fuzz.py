@@ -18,7 +18,7 @@ from verilora import LoraConfig, attach, load_adapter, save_adapter
 from verilora.errors import VeriloraError
 
 FUZZED = settings(
-    max_examples=250, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    max_examples=150, deadline=None, suppress_health_check=list(HealthCheck), database=None
 )
 WEIGHTS, CONFIG, SIDECAR = "adapter_model.safetensors", "adapter_config.json", "verilora.json"
 JSON = some.recursive(

@@ -63,20 +63,21 @@ class Deduction:
         stated, targets = self.stated, (*self.modules, *self.parameters)
         ranks = {target: self._rank(target) for target in targets}
         alphas = {target: stated.alpha_at(target, rank) for target, rank in ranks.items()}
-        own = {self._pattern_path(target): target for target in targets}
+        known_as = {self._pattern_path(target): target for target in targets}
         names = stated.targeting.names
+        own_names = names if isinstance(names, tuple) else ()
         rank, alpha = _most_common(ranks.values()), _most_common(alphas.values())
         return LoraConfig(
             rank=rank,
             alpha=alpha,
             dropout=stated.dropout if self._takes_dropout() else 0.0,
-            target_modules=names_for(
-                self.modules, self.every, own=names if isinstance(names, tuple) else ()
-            ),
+            target_modules=names_for(self.modules, self.every, own=own_names),
             target_parameters=tuple(self.parameters),
             modules_to_save=tuple(exactly(path, self.every) for path in self.whole),
-            rank_pattern=patterns_by_path({k: ranks[path] for k, path in own.items()}, rank),
-            alpha_pattern=patterns_by_path({k: alphas[path] for k, path in own.items()}, alpha),
+            rank_pattern=patterns_by_path({k: ranks[path] for k, path in known_as.items()}, rank),
+            alpha_pattern=patterns_by_path(
+                {k: alphas[path] for k, path in known_as.items()}, alpha
+            ),
             scale_rule="rslora" if stated.root else "lora",
             init="gaussian" if stated.gaussian else "kaiming",
             tied="untie",

@@ -15,14 +15,15 @@ from torch import nn
 from verilora.lora.blueprint import pattern_path
 from verilora.lora.formats.peft.inventory import Inventory
 from verilora.lora.formats.peft.patterns import wildness
+from verilora.lora.formats.peft.sites import base_modules
 from verilora.records.adapter import LoraConfig, matches
 
 
 def every_path(model: nn.Module) -> dict[str, str]:
-    """Path -> first path of its module: some modules have several."""
-    first = {id(module): path for path, module in model.named_modules()}
+    """Path -> first path of its module: some modules have several. Without the updates."""
+    first = {id(module): path for path, module in base_modules(model).items()}
     modules = model.named_modules(remove_duplicate=False)
-    return {path: first[id(module)] for path, module in modules if path}
+    return {path: first[id(module)] for path, module in modules if id(module) in first}
 
 
 def names_for(
@@ -86,12 +87,9 @@ def readable_config(model: nn.Module, inventory: Inventory) -> LoraConfig:
     config = inventory.config
     if not wild_expressions(config):
         return config
-    every = {path: first for path, first in every_path(model).items() if ".lora" not in path}
-    parts = {
-        pattern_path(site.path, part.layout): part
-        for site in inventory.sites
-        for part in site.parts
-    }
+    every = every_path(model)
+    pairs = [(site.path, part) for site in inventory.sites for part in site.parts]
+    parts = {pattern_path(path, part.layout): part for path, part in pairs}
     bare = [block.target for block in inventory.blocks if block.bare]
     fused = [site.path for site in inventory.sites if site.parts[0].layout.rows]
     keys = {path: _key_of(path, config.fused) for path in fused}
