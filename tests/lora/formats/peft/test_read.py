@@ -128,6 +128,21 @@ def test_the_random_state_is_not_touched(tiny: SimpleNamespace, saved: Saved) ->
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_no_network_is_contacted(
+    tiny: SimpleNamespace, saved: Saved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr("socket.socket", refuse)
+    model = tiny.roberta()
+    model.config._name_or_path = "FacebookAI/roberta-base"
+    _, directory = saved(model, rank=2)
+    assert load_adapter(tiny.roberta(), directory)
+    with pytest.raises(AdapterFileError, match="nothing is fetched"):
+        load_adapter(tiny.roberta(), "FacebookAI/no-such-adapter")
+
+
 def test_the_mode_of_the_model_stays(tiny: SimpleNamespace, saved: Saved) -> None:
     _, directory = saved(tiny.linears(), rank=2, target_modules=["0"])
     for mode in (True, False):
