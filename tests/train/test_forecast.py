@@ -15,10 +15,10 @@ from verilora.records.recipe import Recipe
 from verilora.records.run import Run
 from verilora.train.build import build, count_parameters
 from verilora.train.footprint import Footprint
-from verilora.train.forecast import Shape, forecast, largest_evaluation
+from verilora.train.forecast import forecast, largest_evaluation
 from verilora.train.forward import infer
 from verilora.train.material import Material, gather
-from verilora.train.objective import loss_of
+from verilora.train.rehearsal import Shape, backward_of, blank_inputs
 from verilora.train.session import Session, open_session
 
 CHOICES: list[dict[str, Any]] = [
@@ -30,20 +30,9 @@ CHOICES: list[dict[str, Any]] = [
 ]
 
 
-def inputs(build: Any, shape: Shape) -> dict[str, torch.Tensor]:
-    size = (shape.rows, shape.tokens)
-    mask = torch.ones(size, dtype=torch.int64)
-    mask[0, -1] = 0  # without any padding a real model leaves its mask out
-    ids, types = torch.ones_like(mask), torch.zeros_like(mask)
-    return {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
-
-
 def real_step(session: Session, shape: Shape) -> None:
     session.optimizer.zero_grad(set_to_none=True)
-    logits = infer(session.build, inputs(session.build, shape))
-    labels = torch.zeros(shape.rows, dtype=torch.int64)
-    loss_of(logits, labels, kind="classification").backward()
-    del logits
+    backward_of(session.build, shape)
     session.optimizer.step()
 
 
@@ -67,7 +56,7 @@ def measured(material: Material, shape: Shape) -> dict[str, int]:
         made.model.eval()
         footprint.reset_peak()
         with torch.no_grad():
-            infer(made, inputs(made, shape))
+            infer(made, blank_inputs(made, shape))
         found["evaluation"] = footprint.peak_bytes - with_state
     return found
 
@@ -119,7 +108,9 @@ def test_the_peak_is_the_highest_phase_on_top_of_what_stays(
 
 def test_the_longest_examples_are_evaluated_together(make_recipe: Callable[..., Recipe]) -> None:
     material = gather(make_recipe())
-    assert largest_evaluation(material.validation) == Shape(24, max(material.validation.lengths))
+    assert largest_evaluation(material) == Shape(24, max(material.validation.lengths))
+    low = gather(make_recipe(precision="bfloat16"))
+    assert largest_evaluation(low) == Shape(24, 16)
 
 
 @pytest.mark.slow

@@ -115,7 +115,8 @@ def restored_build(
             path=material.directory,
         )
     _load_weights(model, place, method=recipe.training.method)
-    return assemble(material, model.to(device=where), head=head, base_digests=digests)
+    nn.Module.to(model, where)
+    return assemble(material, model, head=head, base_digests=digests)
 
 
 def _load_weights(model: nn.Module, place: RunDirectory, *, method: str) -> None:

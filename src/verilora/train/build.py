@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -28,6 +28,7 @@ from verilora.records.run import Parameters
 from verilora.train.material import Material, gather
 from verilora.train.objective import REGRESSION
 from verilora.train.quiet import quiet_transformers
+from verilora.train.recall import Recall
 
 MANUAL_ATTENTION_LENGTH = 128
 """Up to so many tokens, plain matrix products beat the CPU's fused attention: it falls back to
@@ -50,6 +51,7 @@ class Build:
     """State name -> digest of each of the base's tensors, the head left out."""
     notes: tuple[str, ...]
     device: torch.device
+    recall: Recall = field(default_factory=Recall)
 
     @property
     def base_digest(self) -> str:
@@ -74,7 +76,8 @@ def build(recipe: Recipe, *, material: Material | None = None, device: str | Non
     _refuse_other_tokenizer(material, model)
     digests = digests_of_base(model, head)
     notes = [*choose_trained(model, recipe, head=head), *_truncated(material)]
-    return assemble(material, model.to(device=place), head=head, base_digests=digests, notes=notes)
+    nn.Module.to(model, place)
+    return assemble(material, model, head=head, base_digests=digests, notes=notes)
 
 
 def assemble(

@@ -62,7 +62,7 @@ def evaluating(
     batches = evaluation_batches(encoded.lengths, batch_size=BATCH_SIZE)
     logits: list[torch.Tensor | None] = [None] * len(encoded.ids)
     losses = torch.zeros(len(encoded.ids), dtype=torch.float64)
-    with _evaluation_mode(build.model):
+    with evaluation_mode(build.model):
         for done, indices in enumerate(batches, 1):
             rows, each = _infer(build, encoded, indices=indices)
             losses[indices] = each.double()
@@ -93,7 +93,8 @@ def _refuse_not_finite(scores: torch.Tensor, encoded: Encoded) -> None:
 
 
 @contextlib.contextmanager
-def _evaluation_mode(model: nn.Module) -> Iterator[None]:
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Dropout is off while inside; afterwards every module is in the mode that it was in."""
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:

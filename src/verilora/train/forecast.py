@@ -11,11 +11,9 @@ import warnings
 from dataclasses import dataclass, fields
 
 import torch
-from torch import Tensor
 from torch._subclasses import FakeTensorMode
 from transformers import AutoModelForSequenceClassification
 
-from verilora.data.encode import Encoded
 from verilora.records.run import Parameters
 from verilora.train.build import (
     Build,
@@ -27,23 +25,15 @@ from verilora.train.build import (
 )
 from verilora.train.evaluate import BATCH_SIZE
 from verilora.train.footprint import Footprint
-from verilora.train.forward import infer
+from verilora.train.forward import infer, width_of
 from verilora.train.material import Material
-from verilora.train.objective import REGRESSION, loss_of
 from verilora.train.quiet import quiet_transformers
+from verilora.train.rehearsal import Shape, backward_of, blank_inputs
 from verilora.train.session import Session, open_session
 
-ALLOCATOR_SHARE = 0.4
+ALLOCATOR_SHARE = 0.5
 """Of the activations: what glibc's heap holds beside them after some steps of mixed lengths.
-Measured with MiniLM-L6, batches of 16 to 128 tokens, float32 and bfloat16: 5 to 40 %."""
-
-
-@dataclass(frozen=True)
-class Shape:
-    """Of one forward pass: rows, and tokens in the longest."""
-
-    rows: int
-    tokens: int
+Measured with MiniLM-L6, 16 rows of 32 to 128 tokens: 12 to 41 % with one length, 60 % with many."""
 
 
 @dataclass(frozen=True)
@@ -79,17 +69,18 @@ def forecast(
     material: Material, *, training: Shape, evaluation: Shape | None = None
 ) -> tuple[Parameters, PlannedMemory]:
     """Exact parameter counts and the memory of a step of the given shape, on the CPU."""
-    evaluation = evaluation or largest_evaluation(material.validation)
+    evaluation = evaluation or largest_evaluation(material)
     with warnings.catch_warnings(), torch.random.fork_rng(devices=[]), FakeTensorMode():
         warnings.simplefilter("ignore")  # torch's on pointers of tensors without contents
         with Footprint() as footprint:
             return _trace(material, footprint, training=training, evaluation=evaluation)
 
 
-def largest_evaluation(encoded: Encoded) -> Shape:
+def largest_evaluation(material: Material) -> Shape:
     """The longest examples come together in one batch."""
-    lengths = sorted(encoded.lengths, reverse=True)
-    return Shape(min(BATCH_SIZE, len(lengths)), lengths[0])
+    lengths = material.validation.lengths
+    width = width_of(max(lengths), material.recipe.training)
+    return Shape(min(BATCH_SIZE, len(lengths)), width)
 
 
 def _trace(
@@ -140,23 +131,12 @@ def _evaluation_peak(build: Build, shape: Shape, *, footprint: Footprint) -> int
     before = footprint.live_bytes
     footprint.reset_peak()
     with torch.no_grad():
-        infer(build, _inputs(build, shape))
+        infer(build, blank_inputs(build, shape))
     return footprint.peak_bytes - before
 
 
 def _step(session: Session, shape: Shape) -> None:
     """As take_step, without reading a value; clipping, in place, takes no memory."""
-    build = session.build
     session.optimizer.zero_grad(set_to_none=True)
-    kind = build.task.kind
-    labels = torch.zeros(shape.rows, dtype=torch.float32 if kind == REGRESSION else torch.int64)
-    loss_of(infer(build, _inputs(build, shape)), labels, kind=kind).backward()
+    backward_of(session.build, shape)
     session.optimizer.step()
-
-
-def _inputs(build: Build, shape: Shape) -> dict[str, Tensor]:
-    size = (shape.rows, shape.tokens)
-    made = {name: torch.ones(size, dtype=torch.int64) for name in ("input_ids", "attention_mask")}
-    if build.train.type_ids is not None:
-        made["token_type_ids"] = torch.zeros(size, dtype=torch.int64)
-    return made

@@ -21,6 +21,7 @@ from verilora.records.events import (
 )
 from verilora.records.run import CurvePoint
 from verilora.train.evaluate import evaluating
+from verilora.train.remember import remember
 from verilora.train.selfcheck import SelfCheck, verify_frozen
 from verilora.train.session import Session
 from verilora.train.step import take_step
@@ -35,6 +36,8 @@ def train(session: Session, *, save: Save | None = None) -> Iterator[Event]:
     nothing. Raises TrainingError (loss or gradient not finite) and SelfCheckError.
     """
     yield from _opening(session)
+    if _asks_often(session):
+        yield from _remember(session)
     check = SelfCheck(session)
     while not session.finished:
         yield _step(session)
@@ -78,6 +81,19 @@ def _opening(session: Session) -> Iterator[Event]:
     )
     for text in build.notes if session.step == 0 else ():
         yield Noted(text)
+
+
+def _asks_often(session: Session) -> bool:
+    """True if a frozen base would be asked about the same examples again."""
+    training, timetable = session.training, session.timetable
+    return training.method == "head" and timetable.steps > timetable.steps_per_epoch
+
+
+def _remember(session: Session) -> Iterator[Event]:
+    began = time.perf_counter()
+    if (yield from remember(session.build, session.build.validation)):
+        yield from remember(session.build, session.build.train)
+    session.totals.train_seconds += time.perf_counter() - began
 
 
 def _step(session: Session) -> Stepped:

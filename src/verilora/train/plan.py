@@ -7,8 +7,10 @@ from typing import Any
 
 from verilora.records.recipe import Recipe
 from verilora.records.run import Parameters
-from verilora.train.forecast import PlannedMemory, Shape, forecast
+from verilora.train.forecast import PlannedMemory, forecast
+from verilora.train.forward import width_of
 from verilora.train.material import Material, gather
+from verilora.train.rehearsal import Shape
 from verilora.train.step import micro_batches
 from verilora.train.timetable import Timetable
 
@@ -124,12 +126,14 @@ def megabytes(count: int) -> str:
 
 def _passes(material: Material, timetable: Timetable) -> list[Shape]:
     """The forward passes of the first epochs, cut where the run ends before them."""
-    size, ids = material.recipe.training.micro_batch_size, material.train.ids
+    training, lengths = material.recipe.training, material.train.lengths
     steps = min(timetable.steps, EPOCHS_LOOKED_AT * timetable.steps_per_epoch)
     return [
-        Shape(len(part), max(len(ids[index]) for index in part))
+        Shape(len(part), width_of(max(lengths[index] for index in part), training))
         for step in range(steps)
-        for part in micro_batches(material.train, timetable.batch(step), size=size)
+        for part in micro_batches(
+            material.train, timetable.batch(step), size=training.micro_batch_size
+        )
     ]
 
 

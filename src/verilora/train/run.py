@@ -33,7 +33,8 @@ from verilora.train.journal import open_journal
 from verilora.train.loop import hand_over, train
 from verilora.train.material import Material, gather
 from verilora.train.outcome import record_of, save_outcome
-from verilora.train.plan import megabytes, plan_for
+from verilora.train.plan import Plan, megabytes, plan_for
+from verilora.train.rehearsal import rehearse
 from verilora.train.resume import capture, refuse_other_recipe, restore
 from verilora.train.session import Session, open_session
 
@@ -152,10 +153,12 @@ def _begin(recipe: Recipe, directory: RunDirectory, *, resume: bool, device: str
     """All that may fail for a fault of the input, before anything in the directory is touched."""
     began = time.perf_counter()
     material = gather(recipe)
-    planned = _planned_bytes(material)
+    planned = _planned(material)
     memory = PeakMemory(pick_device(device))
     session = open_session(build(recipe, material=material, device=device))
-    attempt = Attempt(session, memory, planned, began)
+    attempt = Attempt(session, memory, planned and planned.memory.peak, began)
+    if planned is not None:
+        rehearse(session, planned.largest)
     if resume:
         _take_up(attempt, directory)
     if session.step == 0:
@@ -176,10 +179,10 @@ def _take_up(attempt: Attempt, directory: RunDirectory) -> None:
     attempt.seconds_before = checkpoint.state["seconds"]
 
 
-def _planned_bytes(material: Material) -> int | None:
-    """The peak that the plan foretells; a base that cannot be traced without contents has none."""
+def _planned(material: Material) -> Plan | None:
+    """The run's plan; a base that cannot be traced without contents has none."""
     try:
-        return plan_for(material).memory.peak
+        return plan_for(material)
     except VeriloraError:
         raise
     except Exception:
