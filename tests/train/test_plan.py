@@ -3,12 +3,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from verilora.errors import TargetError
 from verilora.records.events import Stepped
 from verilora.records.recipe import Recipe
+from verilora.train import plan as module
 from verilora.train.build import build, count_parameters
 from verilora.train.loop import train
 from verilora.train.plan import plan
@@ -71,3 +73,23 @@ def test_it_is_told_as_a_table_and_as_data(make_recipe: Make) -> None:
 def test_faults_of_the_recipe_are_found_before_the_run(make_recipe: Make) -> None:
     with pytest.raises(TargetError):
         plan(make_recipe(adapter={"target_modules": ["nothing"]}))
+
+
+def test_a_base_that_cannot_be_traced_without_contents_is_traced_with_them(
+    make_recipe: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = plan(make_recipe())
+    tried = []
+
+    def choosy(material: Any, *, contents: bool, **options: Any) -> Any:
+        tried.append(contents)
+        if not contents:
+            raise RuntimeError("what is the value of this tensor?")
+        return real(material, contents=contents, **options)
+
+    real = module.forecast
+    monkeypatch.setattr(module, "forecast", choosy)
+    found = plan(make_recipe())
+    assert tried == [False, True]
+    assert found.parameters == wanted.parameters
+    assert found.memory.peak == pytest.approx(wanted.memory.peak, rel=0.05)

@@ -4,7 +4,9 @@ from collections.abc import Callable
 
 import pytest
 from torch import nn
+from transformers.models.bert.modeling_bert import BertPreTrainedModel
 
+from verilora.errors import RecipeError
 from verilora.train.session import Session
 from verilora.train.step import take_step
 
@@ -59,3 +61,14 @@ def test_gradient_checkpointing_computes_each_layer_again(
     layer.register_forward_pre_hook(lambda *_: calls.append(1))
     take_step(session, range(4))
     assert len(calls) == passes
+
+
+def test_a_base_that_cannot_be_checkpointed_is_a_recipe_error(
+    opened: Callable[..., Session], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BertPreTrainedModel, "supports_gradient_checkpointing", False)
+    monkeypatch.setattr(
+        BertPreTrainedModel, "supports_activation_checkpointing", False, raising=False
+    )
+    with pytest.raises(RecipeError, match="gradient_checkpointing is true"):
+        opened(gradient_checkpointing=True)

@@ -7,13 +7,16 @@ allocator's, and told apart.
 
 from __future__ import annotations
 
+import contextlib
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import torch
 from torch._subclasses import FakeTensorMode
 from transformers import AutoModelForSequenceClassification
 
+from verilora.data.batches import evaluation_batches
 from verilora.records.run import Parameters
 from verilora.train.build import (
     Build,
@@ -25,10 +28,10 @@ from verilora.train.build import (
 )
 from verilora.train.evaluate import BATCH_SIZE
 from verilora.train.footprint import Footprint
-from verilora.train.forward import infer, width_of
+from verilora.train.forward import forward
 from verilora.train.material import Material
 from verilora.train.quiet import quiet_transformers
-from verilora.train.rehearsal import Shape, backward_of, blank_inputs
+from verilora.train.rehearsal import backward_of
 from verilora.train.session import Session, open_session
 
 ALLOCATOR_SHARE = 0.5
@@ -66,25 +69,36 @@ class PlannedMemory:
 
 
 def forecast(
-    material: Material, *, training: Shape, evaluation: Shape | None = None
+    material: Material,
+    *,
+    training: Sequence[int],
+    evaluation: Sequence[int] | None = None,
+    contents: bool = False,
 ) -> tuple[Parameters, PlannedMemory]:
-    """Exact parameter counts and the memory of a step of the given shape, on the CPU."""
+    """Exact parameter counts, and the memory of a step on these training examples, on the CPU.
+
+    `evaluation` names validation examples, by default the first batch of an evaluation, its
+    longest. With `contents` the tensors are real ones, for a base whose way depends on values.
+    """
     evaluation = evaluation or largest_evaluation(material)
-    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]), FakeTensorMode():
+    mode = contextlib.nullcontext() if contents else FakeTensorMode()
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]), mode:
         warnings.simplefilter("ignore")  # torch's on pointers of tensors without contents
         with Footprint() as footprint:
             return _trace(material, footprint, training=training, evaluation=evaluation)
 
 
-def largest_evaluation(material: Material) -> Shape:
-    """The longest examples come together in one batch."""
-    lengths = material.validation.lengths
-    width = width_of(max(lengths), material.recipe.training)
-    return Shape(min(BATCH_SIZE, len(lengths)), width)
+def largest_evaluation(material: Material) -> list[int]:
+    """The batch of an evaluation that takes the most memory: the longest examples come first."""
+    return evaluation_batches(material.validation.lengths, batch_size=BATCH_SIZE)[0]
 
 
 def _trace(
-    material: Material, footprint: Footprint, *, training: Shape, evaluation: Shape
+    material: Material,
+    footprint: Footprint,
+    *,
+    training: Sequence[int],
+    evaluation: Sequence[int],
 ) -> tuple[Parameters, PlannedMemory]:
     with quiet_transformers():
         model = AutoModelForSequenceClassification.from_config(
@@ -116,27 +130,27 @@ def _trace(
     )
 
 
-def _training_peak(session: Session, shape: Shape, *, footprint: Footprint) -> int:
+def _training_peak(session: Session, indices: Sequence[int], *, footprint: Footprint) -> int:
     """Of the second step: the first one still lacked the optimiser's state."""
     session.optimizer.zero_grad(set_to_none=True)
     before = footprint.live_bytes
     footprint.reset_peak()
-    _step(session, shape)
+    _step(session, indices)
     return footprint.peak_bytes - before
 
 
-def _evaluation_peak(build: Build, shape: Shape, *, footprint: Footprint) -> int:
+def _evaluation_peak(build: Build, indices: Sequence[int], *, footprint: Footprint) -> int:
     build.model.zero_grad(set_to_none=True)
     build.model.eval()
     before = footprint.live_bytes
     footprint.reset_peak()
     with torch.no_grad():
-        infer(build, blank_inputs(build, shape))
+        forward(build, build.validation, indices=indices)
     return footprint.peak_bytes - before
 
 
-def _step(session: Session, shape: Shape) -> None:
+def _step(session: Session, indices: Sequence[int]) -> None:
     """As take_step, without reading a value; clipping, in place, takes no memory."""
     session.optimizer.zero_grad(set_to_none=True)
-    backward_of(session.build, shape)
+    backward_of(session.build, indices)
     session.optimizer.step()

@@ -5,18 +5,26 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from verilora.errors import VeriloraError
 from verilora.records.recipe import Recipe
 from verilora.records.run import Parameters
 from verilora.train.forecast import PlannedMemory, forecast
 from verilora.train.forward import width_of
 from verilora.train.material import Material, gather
-from verilora.train.rehearsal import Shape
 from verilora.train.step import micro_batches
 from verilora.train.timetable import Timetable
 
 MEGABYTE = 1_000_000
 EPOCHS_LOOKED_AT = 3
 """Epochs whose batches are laid out; later ones only shuffle the same examples."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Of one forward pass: rows, and tokens that each is padded to."""
+
+    rows: int
+    tokens: int
 
 
 @dataclass(frozen=True)
@@ -36,6 +44,8 @@ class Plan:
     """Tokens that it computes, padding included."""
     largest: Shape
     """The forward pass that takes the most memory."""
+    largest_indices: tuple[int, ...]
+    """Its training examples."""
     parameters: Parameters
     memory: PlannedMemory
     seconds: float | None = None
@@ -43,8 +53,9 @@ class Plan:
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain JSON data."""
+        plain = {name: value for name, value in asdict(self).items() if name != "largest_indices"}
         return {
-            **asdict(self),
+            **plain,
             "parameters": self.parameters.to_mapping(),
             "memory": self.memory.to_mapping(),
         }
@@ -87,22 +98,30 @@ class Plan:
 def plan(recipe: Recipe, *, tokens_per_second: float | None = None) -> Plan:
     """Reads the base's config, the tokenizer and the data, but no weight; takes seconds.
 
-    `tokens_per_second` (padding included) gives a time. Raises what `gather` raises.
+    `tokens_per_second` (padding included) gives a time. A base that cannot be traced without
+    contents is traced with random ones. Raises what `gather` and `attach` raise.
     """
-    return plan_for(gather(recipe, weights=False), tokens_per_second=tokens_per_second)
+    material = gather(recipe, weights=False)
+    try:
+        return plan_for(material, tokens_per_second=tokens_per_second)
+    except VeriloraError:
+        raise
+    except Exception:  # whatever a model does with values that are not there
+        return plan_for(material, tokens_per_second=tokens_per_second, contents=True)
 
 
-def plan_for(material: Material, *, tokens_per_second: float | None = None) -> Plan:
-    """The plan for what was gathered already."""
-    recipe = material.recipe
-    lengths = material.train.lengths
+def plan_for(
+    material: Material, *, tokens_per_second: float | None = None, contents: bool = False
+) -> Plan:
+    """The plan for what was gathered already; `contents` as in `forecast`."""
+    recipe, lengths = material.recipe, material.train.lengths
     timetable = Timetable(lengths, recipe.training)
     passes = _passes(material, timetable)
-    largest = max(passes, key=lambda shape: (shape.rows * shape.tokens, shape.tokens))
-    parameters, memory = forecast(material, training=largest)
+    largest, indices = max(passes, key=lambda one: (one[0].rows * one[0].tokens, one[0].tokens))
+    parameters, memory = forecast(material, training=indices, contents=contents)
     seen = timetable.steps / timetable.steps_per_epoch
-    looked_at = min(EPOCHS_LOOKED_AT, seen)
-    padded = int(sum(shape.rows * shape.tokens for shape in passes) * seen / looked_at)
+    computed = sum(shape.rows * shape.tokens for shape, _ in passes)
+    padded = int(computed * seen / min(EPOCHS_LOOKED_AT, seen))
     return Plan(
         recipe=recipe.name,
         method=recipe.training.method,
@@ -113,6 +132,7 @@ def plan_for(material: Material, *, tokens_per_second: float | None = None) -> P
         tokens=_tokens(lengths, timetable),
         padded_tokens=padded,
         largest=largest,
+        largest_indices=tuple(indices),
         parameters=parameters,
         memory=memory,
         seconds=padded / tokens_per_second if tokens_per_second else None,
@@ -124,16 +144,15 @@ def megabytes(count: int) -> str:
     return f"{count / MEGABYTE:,.1f} MB"
 
 
-def _passes(material: Material, timetable: Timetable) -> list[Shape]:
+def _passes(material: Material, timetable: Timetable) -> list[tuple[Shape, list[int]]]:
     """The forward passes of the first epochs, cut where the run ends before them."""
     training, lengths = material.recipe.training, material.train.lengths
+    size = training.micro_batch_size
     steps = min(timetable.steps, EPOCHS_LOOKED_AT * timetable.steps_per_epoch)
     return [
-        Shape(len(part), width_of(max(lengths[index] for index in part), training))
+        (Shape(len(part), width_of(max(lengths[index] for index in part), training)), part)
         for step in range(steps)
-        for part in micro_batches(
-            material.train, timetable.batch(step), size=training.micro_batch_size
-        )
+        for part in micro_batches(material.train, timetable.batch(step), size=size)
     ]
 
 

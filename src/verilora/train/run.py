@@ -158,7 +158,7 @@ def _begin(recipe: Recipe, directory: RunDirectory, *, resume: bool, device: str
     session = open_session(build(recipe, material=material, device=device))
     attempt = Attempt(session, memory, planned and planned.memory.peak, began)
     if planned is not None:
-        rehearse(session, planned.largest)
+        rehearse(session, planned.largest_indices)
     if resume:
         _take_up(attempt, directory)
     if session.step == 0:

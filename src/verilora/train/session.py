@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from torch import nn
 
+from verilora.errors import RecipeError
 from verilora.records.recipe import TrainingSection
 from verilora.records.run import CurvePoint
 from verilora.train.build import Build, trained_parameters, within
 from verilora.train.evaluate import Evaluation
 from verilora.train.optim import Schedule, optimizer, schedule
+from verilora.train.quiet import quiet_transformers
 from verilora.train.selection import Choice
 from verilora.train.stream import RandomStream
 from verilora.train.timetable import Timetable
@@ -87,7 +89,18 @@ def _prepare(build: Build) -> None:
             if path and within(path, (inner,)):
                 module.training = within(path, build.head)
     if training.gradient_checkpointing:
-        model: Any = build.model
-        # Named so in newer versions of transformers; the older name warns there.
-        enable = getattr(model, "activation_checkpointing_enable", None)
-        (enable or model.gradient_checkpointing_enable)({"use_reentrant": False})
+        _checkpoint_activations(build)
+
+
+def _checkpoint_activations(build: Build) -> None:
+    model: Any = build.model
+    # Named so in newer versions of transformers; the older name warns there.
+    enable = getattr(model, "activation_checkpointing_enable", None)
+    with quiet_transformers():
+        try:
+            (enable or model.gradient_checkpointing_enable)({"use_reentrant": False})
+        except ValueError as error:
+            raise RecipeError(
+                f"recipe '{build.recipe.name}'",
+                [f"training.gradient_checkpointing is true, and it cannot be: {error}"],
+            ) from error
