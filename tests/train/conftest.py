@@ -202,3 +202,9 @@ def other_server() -> Iterator[Server]:
 def open_recipe() -> Callable[[Recipe], Session]:
     """A session of any recipe."""
     return lambda recipe: open_session(build(recipe))
+
+
+@pytest.fixture(scope="session")
+def save_words() -> Callable[[Path], None]:
+    """Saves the tiny bases' tokenizer."""
+    return save_tokenizer
