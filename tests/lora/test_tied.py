@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 from torch import Tensor, nn
 
 from verilora.errors import TiedWeightError
@@ -237,3 +238,16 @@ def test_merged_and_saved_it_comes_back_as_a_plain_model(
     assert torch.equal(answer(again, batch), merged)
     assert type(again.lm_head) is nn.Linear
     assert set(again.state_dict()) == set(build(name)[0].state_dict())
+
+
+def test_a_forward_that_reads_the_flag_cannot_be_untied(state: Callable[..., Any]) -> None:
+    shape = {"d_model": 16, "d_kv": 4, "d_ff": 16, "num_layers": 2, "num_heads": 2}
+    settings = transformers.SwitchTransformersConfig(
+        vocab_size=32, num_decoder_layers=2, num_experts=2, tie_word_embeddings=True, **shape
+    )
+    model = transformers.SwitchTransformersForConditionalGeneration(settings).eval()
+    before = state(model)
+    with pytest.raises(TiedWeightError, match=r"computes otherwise.*tied='shared'"):
+        attach(model, LoraConfig(rank=2, target_modules=["lm_head"], tied="untie"))
+    assert model.config.tie_word_embeddings is True
+    assert state(model) == before

@@ -48,6 +48,12 @@ def weights_read(cls: type[nn.Module]) -> frozenset[tuple[str, ...]]:
     return frozenset(path for code in _code_of_forward(cls) for path in _paths_read(code))
 
 
+def forward_names(model: nn.Module, name: str) -> bool:
+    """True if the forward of any module of the model, or a method it calls, names `name`."""
+    kinds = {m.lora_base if isinstance(m, Adapted) else type(m) for m in model.modules()}
+    return any(name in code.co_names for kind in kinds for code in _code_of_forward(kind))
+
+
 def _reached(module: nn.Module, path: tuple[str, ...]) -> nn.Module | None:
     for name in path:
         inner = module._modules.get(name)

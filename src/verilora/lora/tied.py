@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from verilora.errors import TiedWeightError, told_together
 from verilora.lora.blueprint import Blueprint, refuse_dropout, refuse_module
+from verilora.lora.reads import forward_names
 from verilora.lora.targets import Resolved
 from verilora.records.adapter import LoraConfig
 
@@ -89,6 +90,7 @@ def settle_ties(
         names = [n for p in prints for n in p.parameters()]
         names += [n for whole in _whole(resolved, shared).values() for n in whole]
         loose = _cut(model, names, shared=shared)
+        faults += _bound_to_flag(model, loose, shared=shared)
     else:
         settled = list(
             _shared(
@@ -106,6 +108,20 @@ def settle_ties(
         first = {"path": faults[0].path, "partners": tuple(faults[0].partners)}
         raise TiedWeightError(told_together("tied weights", told), **first, faults=told)
     return settled, loose
+
+
+def _bound_to_flag(
+    model: nn.Module, loose: list[str], *, shared: Mapping[str, tuple[str, ...]]
+) -> list[_Fault]:
+    """Ties that cannot be cut: Switch Transformers' forward scales by whether the config ties."""
+    flag = "tie_word_embeddings"
+    if not getattr(getattr(model, "config", None), flag, False) or not forward_names(model, flag):
+        return []
+    told = (
+        f"its forward computes otherwise once config.{flag} is False, so that untying would change "
+        "the outputs; use tied='shared'"
+    )
+    return [_Fault(name, list(shared[name]), f"{name}: {told}") for name in loose]
 
 
 def _whole(resolved: Resolved, shared: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:

@@ -80,11 +80,11 @@ class LoraConfig:
         return alpha / (math.sqrt(rank) if self.scale_rule == "rslora" else rank)
 
     def rank_of(self, path: str) -> int:
-        """The rank for the module at `path`: the longest pattern that matches, else `rank`."""
+        """The rank for `path`: its own entry, the longest pattern that matches, or `rank`."""
         return _by_pattern(path, self.rank_pattern, default=self.rank)
 
     def alpha_of(self, path: str) -> float:
-        """The alpha for the module at `path`: the longest pattern that matches, else `alpha`."""
+        """The alpha for `path`: its own entry, the longest pattern that matches, or `alpha`."""
         return _by_pattern(path, self.alpha_pattern, default=self.alpha)
 
     def replace(self, **changes: Any) -> LoraConfig:
@@ -145,6 +145,9 @@ def matches(name: str, path: str) -> bool:
 
 
 def _by_pattern(path: str, patterns: Mapping[str, Any], *, default: Any) -> Any:
+    # A whole path decides at once: adapters of large models have one for each of their layers.
+    if path in patterns:
+        return patterns[path]
     return next((value for key, value in patterns.items() if matches(key, path)), default)
 
 
