@@ -161,6 +161,7 @@ def test_a_stopped_run_goes_on(make_recipe: Make, tmp_path: Path) -> None:
     done = run(recipe, tmp_path / "stopped", resume=True, listen=heard.append)
     assert done.resumed == 1
     (started,) = [event for event in heard if isinstance(event, Started)]
+    assert heard[0] == started
     assert started.step == 10
     steps = [r["step"] for r in rows(tmp_path / "stopped" / "events.jsonl") if r["event"] == "step"]
     assert steps == list(range(1, 17))

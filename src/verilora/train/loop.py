@@ -79,14 +79,15 @@ def _opening(session: Session) -> Iterator[Event]:
         trainable=sum(p.numel() for p in session.trained.values()),
         total=sum(p.numel() for p in build.model.parameters()),
     )
-    for text in build.notes if session.step == 0 else ():
+    for text in session.notes:
         yield Noted(text)
 
 
 def _asks_often(session: Session) -> bool:
     """True if a frozen base would be asked about the same examples again."""
-    training, timetable = session.training, session.timetable
-    return training.method == "head" and timetable.steps > timetable.steps_per_epoch
+    timetable = session.timetable
+    again = timetable.steps > timetable.steps_per_epoch and not session.finished
+    return again and session.training.method == "head"
 
 
 def _remember(session: Session) -> Iterator[Event]:

@@ -42,8 +42,8 @@ def capture(session: Session, **more: Any) -> Checkpoint:
     return Checkpoint(session.step, _tensors(session), state)
 
 
-def restore(session: Session, checkpoint: Checkpoint) -> list[str]:
-    """Puts a fresh session where the checkpoint was taken; returns what is worth saying.
+def restore(session: Session, checkpoint: Checkpoint) -> None:
+    """Puts a fresh session where the checkpoint was taken; notes what may change the bits.
 
     Raises CheckpointError if the recipe, the base or the data are not those of the checkpoint.
     """
@@ -65,7 +65,7 @@ def restore(session: Session, checkpoint: Checkpoint) -> list[str]:
     session.curve = [CurvePoint.model_validate(point) for point in state["curve"]]
     session.losses = tensors["losses"].tolist()
     session.resumed = state["resumed"] + 1
-    return _other_machine(session.build, state["machine"])
+    session.notes = _other_machine(session.build, state["machine"])
 
 
 def refuse_other_recipe(before: Mapping[str, Any], now: Recipe) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -55,7 +55,6 @@ class Attempt:
     """Used by the processes before it."""
     events_kept: int = 0
     """Bytes of events.jsonl that stay."""
-    notes: list[str] = field(default_factory=list)
 
     @property
     def seconds(self) -> float:
@@ -132,8 +131,6 @@ def _train(attempt: Attempt, directory: RunDirectory, *, listen: Listen | None) 
             state = capture(session, events=journal.mark(), seconds=attempt.seconds)
             write_checkpoint(directory.checkpoints, state)
 
-        for text in attempt.notes:
-            tell(Noted(text))
         for event in train(session, save=save):
             tell(event)
         hand_over(session)
@@ -170,11 +167,14 @@ def _begin(recipe: Recipe, directory: RunDirectory, *, resume: bool, device: str
 
 def _take_up(attempt: Attempt, directory: RunDirectory) -> None:
     """Puts the session where the last whole checkpoint was taken."""
+    session = attempt.session
     checkpoint, notes = read_latest(directory.checkpoints)
     if checkpoint is None:
-        attempt.notes = ["there is no checkpoint to go on from: the run starts at its first step"]
+        notes = ["there is no checkpoint to go on from: the run starts at its first step"]
+        session.notes = notes + session.notes
         return
-    attempt.notes = [*notes, *restore(attempt.session, checkpoint)]
+    restore(session, checkpoint)
+    session.notes = notes + session.notes
     attempt.events_kept = checkpoint.state["events"]
     attempt.seconds_before = checkpoint.state["seconds"]
 

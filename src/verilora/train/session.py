@@ -51,6 +51,8 @@ class Session:
     """The evaluation of the weights as they are now, if there was one in this process."""
     resumed: int = 0
     """How often the run was taken up again."""
+    notes: list[str] = field(default_factory=list)
+    """What is worth saying when it starts."""
 
     @property
     def training(self) -> TrainingSection:
@@ -76,6 +78,7 @@ def open_session(build: Build) -> Session:
         factor=schedule(training, timetable.steps),
         timetable=timetable,
         stream=RandomStream(training.seed, build.device),
+        notes=list(build.notes),
     )
 
 
