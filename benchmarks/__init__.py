@@ -1,0 +1,1 @@
+"""Measurements side by side with what peers reach; not part of the package."""

@@ -1,0 +1,27 @@
+"""python -m benchmarks [NAME ...]: runs the named benchmarks, or all of them, and prints tables.
+
+Each writes benchmarks/results/<name>.json. A benchmark whose data is not at hand says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from benchmarks import mrpc
+
+BENCHMARKS = {"mrpc": mrpc.main}
+
+
+def main() -> None:
+    """Parses the names and runs them in order."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS], metavar="NAME")
+    parser.add_argument("--mrpc", metavar="DIR", help="MRPC's files", default="../shared/data/mrpc")
+    parser.add_argument("--out", metavar="DIR", help="where the runs go", default="runs/bench")
+    arguments = parser.parse_args()
+    for name in arguments.names or BENCHMARKS:
+        BENCHMARKS[name](arguments)
+
+
+if __name__ == "__main__":
+    main()
