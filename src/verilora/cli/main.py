@@ -57,6 +57,9 @@ for group in (demo, runs, adapters, plan, recipes, doctor):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns the exit status; the console script `verilora`."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    # Read when torch is first imported. Threads that wait asleep leave a busy machine's cores to
+    # those that work: spinning ones made a run there many times slower, and an idle one no faster.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     _write_any_letter()
     try:
         app(given, prog_name="verilora")
