@@ -4,48 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from html.parser import HTMLParser
 
 import pytest
 
 from verilora.charts.panels import read_run
 from verilora.errors import DataError
-from verilora.report import render, write_report
+from verilora.report import write_report
+from verilora.report.run import render
 
 PAYLOAD = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
-VOID = {"meta", "br", "img", "input", "link", "hr"}
 
 
-class Page(HTMLParser):
-    """Collects elements and ids, and checks that what opens closes."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.stack, self.elements, self.words = [], [], []
-        self.feed(text)
-        assert not self.stack
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.stack.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.stack.pop() == tag
-
-    def handle_data(self, data):
-        self.words.append(data)
-
-
-def test_the_page_tells_the_run(write_run):
+def test_the_page_tells_the_run(write_run, read_page):
     directory = write_run()
     run = read_run(directory)
     path = write_report(directory)
     text = path.read_text("utf-8")
-    page = Page(text)
+    page = read_page(text)
     words = re.sub(r"\s+", " ", " ".join(page.words).replace("\u00a0", " "))
     value = run.metrics["accuracy"].value
     assert f"reaches {value:.1f} % accuracy on 710 examples" in words
@@ -60,8 +35,8 @@ def test_the_page_tells_the_run(write_run):
     assert len(text) < 60_000
 
 
-def test_the_page_is_sound_html_for_everybody(write_run):
-    page = Page(render(write_run()))
+def test_the_page_is_sound_html_for_everybody(write_run, read_page):
+    page = read_page(render(write_run()))
     ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
     assert len(ids) == len(set(ids))
     pictures = [attrs for tag, attrs in page.elements if tag == "svg"]
@@ -74,9 +49,9 @@ def test_the_page_is_sound_html_for_everybody(write_run):
     assert "script" not in tags
 
 
-def test_nothing_is_loaded_from_anywhere(write_run):
+def test_nothing_is_loaded_from_anywhere(write_run, read_page):
     text = render(write_run())
-    page = Page(text)
+    page = read_page(text)
     loading = {"src", "href", "srcset", "action", "data", "poster", "xlink:href"}
     assert not [attrs for _, attrs in page.elements if loading & set(attrs)]
     assert "url(" not in text
@@ -85,7 +60,7 @@ def test_nothing_is_loaded_from_anywhere(write_run):
     assert "https://" not in text
 
 
-def test_every_text_of_the_records_is_escaped(write_run):
+def test_every_text_of_the_records_is_escaped(write_run, read_page):
     directory = write_run(
         recipe={
             "title": PAYLOAD,
@@ -102,7 +77,7 @@ def test_every_text_of_the_records_is_escaped(write_run):
     layers = [{"path": PAYLOAD, "rule": PAYLOAD}]
     (directory / "explain.json").write_text(json.dumps({"layers": layers}))
     text = render(directory)
-    page = Page(text)
+    page = read_page(text)
     tags = {tag for tag, _ in page.elements}
     assert not tags & {"script", "img"}
     assert not [attrs for _, attrs in page.elements if any(name[:2] == "on" for name in attrs)]
@@ -117,30 +92,6 @@ def test_the_layers_of_explain_are_shown_when_they_are_there(write_run):
     assert "encoder.0.query" in text
     assert "0.03125" in text
     assert "Adapted layers (1)" in text
-
-
-@pytest.mark.parametrize(
-    ("changed", "told"),
-    [
-        ({"method": "head"}, "The task head alone, on a frozen base, was trained"),
-        ({"method": "full"}, "The whole model, every weight of it, was trained"),
-        ({"resumed": 2}, "stopped and taken up again 2 times"),
-        ({"data": {"train_rows": 9, "validation_rows": 4}}, "on 4 examples"),
-    ],
-)
-def test_the_story_follows_the_run(write_run, changed, told):
-    assert told in render(write_run(**changed))
-
-
-def test_a_run_no_better_than_the_majority_is_told_so(write_run):
-    worse = {"accuracy": {"value": 40.0}, "loss": {"value": 0.7, "unit": "loss"}}
-    text = render(write_run(metrics=worse)).replace("\u00a0", " ")
-    assert "no better than always giving the most frequent answer (52.0 % accuracy)" in text
-
-
-def test_selection_of_the_best_is_told_as_such(write_run):
-    chosen = {"rule": "best", "step": 17, "metric": "accuracy", "evaluations": 9}
-    assert "best of 9 evaluations on the same examples" in render(write_run(selection=chosen))
 
 
 def test_missing_and_damaged_files_are_named(write_run):

@@ -1,0 +1,36 @@
+"""Templates to text: everything that is put in is escaped, and what is missing is an error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from verilora import __version__
+
+
+def fill(template: str, **facts: Any) -> str:
+    """The page made of a file in templates/ and of facts; `version` is verilora's."""
+    return _environment().get_template(template).render(version=__version__, **facts)
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("verilora"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["plain"] = _plain
+    environment.tests["quantity"] = lambda value: type(value) in (int, float)
+    environment.filters["unbroken"] = lambda text: text.replace(" %", "\u00a0%")
+    return environment
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,57 @@
+"""What happened in a run, in sentences."""
+
+from __future__ import annotations
+
+from verilora.charts.words import metric_told
+from verilora.records.recipe import Recipe
+from verilora.records.run import Run
+
+METHODS = {
+    "lora": "LoRA of rank {rank} on {targets}, with {head},",
+    "head": "The task head alone, on a frozen base,",
+    "full": "The whole model, every weight of it,",
+}
+
+
+def story(run: Run, recipe: Recipe) -> list[str]:
+    """What happened, in a few sentences; the first one is the result."""
+    adapter = recipe.adapter
+    targets = adapter.target_modules or adapter.target_parameters
+    trained = METHODS[run.method].format(
+        rank=adapter.rank,
+        targets=targets if isinstance(targets, str) else _listed(targets),
+        head="the task head" if run.parameters.head else "nothing else",
+    )
+    value = run.metrics[run.main_metric].value
+    reached = metric_told(run.main_metric, value)
+    first = (
+        f"{trained} was trained on {run.data.train_rows:,} examples for {run.steps:,} steps and "
+        f"reaches {reached} on {run.data.validation_rows:,} examples that it was not trained on."
+    )
+    sentences = [first, *_against_majority(run, value)]
+    if run.selection.rule == "best" and run.selection.evaluations > 1:
+        sentences.append(
+            f"These weights are the best of {run.selection.evaluations} evaluations on the same "
+            "examples, so the number is a little better than new examples would give."
+        )
+    if run.resumed:
+        times = "once" if run.resumed == 1 else f"{run.resumed} times"
+        sentences.append(f"The run was stopped and taken up again {times}.")
+    return sentences
+
+
+def _against_majority(run: Run, value: float) -> list[str]:
+    if run.main_metric not in run.data.majority:
+        return []
+    majority = run.data.majority[run.main_metric].value
+    always = metric_told(run.main_metric, majority)
+    if value <= majority:
+        return [f"That is no better than always giving the most frequent answer ({always})."]
+    return [
+        f"Always giving the most frequent answer would reach {always}: "
+        f"the run is {value - majority:.1f} points above that."
+    ]
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
