@@ -101,6 +101,23 @@ def test_a_plan_runs_each_seed_once() -> None:
         Plan.model_validate({**PLAN, "margin": 0})
 
 
+def test_a_plan_may_have_a_reference_that_is_measured() -> None:
+    reference = {"name": "full fine-tuning of the same base", "seeds": [0, 1, 2]}
+    plan = {**PLAN, "reference": reference, "share_below": 1.0}
+    made = Verdict.model_validate({"kind": "PRE", "status": "pending", "plan": plan})
+    assert made.plan is not None
+    assert made.plan.reference is not None
+    assert made.to_mapping()["plan"]["reference"] == reference
+    reported = {"value": 89.7, "unit": "percent"}
+    with pytest.raises(ValidationError, match="is to be measured, and a reported number is given"):
+        made.replace(reported=reported)
+    for wrong in ({"share_below": 0.0}, {"share_below": 101.0}):
+        with pytest.raises(ValidationError, match="share_below"):
+            Plan.model_validate({**plan, **wrong})
+    with pytest.raises(ValidationError, match="seed 0 stands there twice"):
+        Plan.model_validate({**PLAN, "reference": {**reference, "seeds": [0, 0]}})
+
+
 def test_a_verdict_cannot_be_changed() -> None:
     verdict = Verdict(kind="POST", status="partial")
     with pytest.raises(ValidationError, match="frozen"):

@@ -109,6 +109,9 @@ class Sanity(AsGiven):
     trainable_expected: Whole | None = None
     """Trainable scalars as computed from the configuration."""
     trainable: tuple[Whole, ...] = ()
+    adapter: tuple[Whole, ...] = ()
+    encoder: tuple[Whole, ...] = ()
+    """Scalars of the adapter, and of the encoder without adapter and head."""
     losses_first: tuple[Value, ...] = ()
     losses_last: tuple[Value, ...] = ()
     """Mean training loss over the first and the last tenth of the steps, in nats."""

@@ -64,6 +64,21 @@ class Citation(AsGiven):
     notes: Text | None = None
 
 
+class Reference(AsGiven):
+    """What our runs are compared with, where that is measured too and no paper's number."""
+
+    name: Text
+    """What it is: "full fine-tuning of the same base"."""
+    seeds: Seeds
+    trainable: Whole | None = None
+    """Trainable scalars as computed from the configuration."""
+
+    @model_validator(mode="after")
+    def _different(self) -> Reference:
+        refuse_repeated(self.seeds)
+        return self
+
+
 class Plan(AsGiven):
     """What a preregistration fixes besides protocol and reported number."""
 
@@ -80,6 +95,11 @@ class Plan(AsGiven):
     trainable: Whole | None = None
     data: Digest | None = None
     majority: Value | None = None
+    reference: Reference | None = None
+    """Measured under the same preregistration, in place of a reported number."""
+    share_below: Annotated[Positive, Field(le=100)] | None = None
+    """Percent of the encoder's parameters that the adapter's must stay below, where the claim says
+    so; head and adapter themselves are no part of the encoder."""
 
     @model_validator(mode="after")
     def _different(self) -> Plan:
@@ -131,6 +151,10 @@ class Verdict(AsGiven):
     exploratory: Flag | None = None
     """True for a verdict without a preregistration."""
     runs: tuple[Digest, ...] | None = None
+    reference_measured: Measured | None = None
+    """Where the plan has a reference: its numbers, which `reported` is made of."""
+    reference_runs: tuple[Digest, ...] | None = None
+    reference_sanity: Sanity | None = None
     artifacts: tuple[Artifact, ...] | None = None
     sanity: Sanity | None = None
     gates: tuple[Gate, ...] | None = None
@@ -147,6 +171,11 @@ class Verdict(AsGiven):
                 raise ValueError(f"two {what} for {', '.join(twice)}; one for each is wanted")
         if self.kind == "PRE" and self.plan is not None and self.status != "pending":
             raise ValueError(f"a preregistration is pending until it was run, not {self.status}")
+        if self.plan is not None and self.plan.reference is not None and self.reported is not None:
+            raise ValueError(
+                f"'{self.plan.reference.name}' is to be measured, and a reported number is given "
+                "too; leave out 'reported' or the plan's 'reference'"
+            )
         return self
 
 
