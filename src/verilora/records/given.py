@@ -31,7 +31,8 @@ Count = Annotated[int, Field(strict=True, ge=1, le=LARGEST)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 """A probability: from 0 to 1."""
 Flag = Annotated[bool, Field(strict=True)]
-Digest = Annotated[str, Field(strict=True, pattern=r"^sha256:[0-9a-f]{64}$")]
+DIGEST = r"^sha256:[0-9a-f]{64}$"
+Digest = Annotated[str, Field(strict=True, pattern=DIGEST)]
 
 
 class AsGiven(Record):

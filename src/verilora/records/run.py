@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from verilora.records.given import Digest
 from verilora.records.record import Record
 
 FORMAT = "verilora.run/1"
@@ -109,4 +110,5 @@ class Run(Record):
     environment: dict[str, str]
     resumed: int = 0
     """How often the run was taken up again from a checkpoint."""
-    preregistration: str | None = None
+    preregistration: Digest | None = None
+    """Of the plan that the run was made under."""

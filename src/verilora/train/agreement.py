@@ -21,9 +21,9 @@ from verilora.train.build import (
     assemble,
     digests_of_base,
     load_model,
-    pick_device,
     trained_parameters,
 )
+from verilora.train.device import pick_device
 from verilora.train.directory import RunDirectory
 from verilora.train.evaluate import Evaluation, Listen, evaluate
 from verilora.train.material import gather

@@ -25,6 +25,7 @@ from verilora.lora.update import LowRankUpdate
 from verilora.records.canonical import digest_of
 from verilora.records.recipe import Recipe
 from verilora.records.run import Parameters
+from verilora.train.device import pick_device
 from verilora.train.material import Material, gather
 from verilora.train.objective import REGRESSION
 from verilora.train.quiet import quiet_transformers
@@ -101,11 +102,6 @@ def assemble(
         notes=tuple(notes),
         device=next(model.parameters()).device,
     )
-
-
-def pick_device(name: str | None) -> torch.device:
-    """The device named, else the first GPU, else the CPU."""
-    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
 
 
 def load_model(material: Material, device: torch.device) -> tuple[PreTrainedModel, tuple[str, ...]]:

@@ -115,6 +115,7 @@ def record_of(
         memory=memory,
         environment=environment(build),
         resumed=session.resumed,
+        preregistration=session.preregistration,
     )
 
 

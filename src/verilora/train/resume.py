@@ -37,6 +37,7 @@ def capture(session: Session, **more: Any) -> Checkpoint:
         "totals": dataclasses.asdict(session.totals),
         "curve": [point.to_mapping() for point in session.curve],
         "resumed": session.resumed,
+        "preregistration": session.preregistration,
         **more,
     }
     return Checkpoint(session.step, _tensors(session), state)
@@ -45,10 +46,12 @@ def capture(session: Session, **more: Any) -> Checkpoint:
 def restore(session: Session, checkpoint: Checkpoint) -> None:
     """Puts a fresh session where the checkpoint was taken; notes what may change the bits.
 
-    Raises CheckpointError if the recipe, the base or the data are not those of the checkpoint.
+    Raises CheckpointError if the recipe, the preregistration, the base or the data are not those
+    of the checkpoint.
     """
     state = checkpoint.state
     _refuse_other_inputs(session.build, state)
+    refuse_other_registration(state.get("preregistration"), session.preregistration)
     tensors = checkpoint.tensors
     try:
         load_weights(session, _under("weight/", tensors))
@@ -82,6 +85,19 @@ def refuse_other_recipe(before: Mapping[str, Any], now: Recipe) -> None:
             "recipe.toml of the run's directory, or start anew with --force",
             fields=tuple(faults),
         )
+
+
+def refuse_other_registration(before: str | None, now: str | None) -> None:
+    """Raises CheckpointError if a run was begun under another preregistration than `now`."""
+    if before == now:
+        return
+    raise CheckpointError(
+        f"the run was begun under {_registration(before)}, and is asked for under "
+        f"{_registration(now)}: a plan that is changed when results are known is no plan. Go on "
+        "under the first, or start anew with --force",
+        before=before,
+        now=now,
+    )
 
 
 def inputs(build: Build) -> dict[str, str]:
@@ -144,6 +160,10 @@ def _refuse_other_inputs(build: Build, state: Mapping[str, Any]) -> None:
             "--force",
             changed=tuple(changed),
         )
+
+
+def _registration(digest: str | None) -> str:
+    return f"the preregistration {digest}" if digest else "no preregistration"
 
 
 def _other_machine(build: Build, before: Mapping[str, str]) -> list[str]:

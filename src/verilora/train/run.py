@@ -11,6 +11,7 @@ train, and run.json is written when all that it vouches for is on the disk.
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,10 +23,12 @@ from verilora.atomic import write_whole
 from verilora.errors import OutputError, VeriloraError
 from verilora.recipes import catalog
 from verilora.records.events import Event, Noted
+from verilora.records.given import DIGEST
 from verilora.records.recipe import Recipe
 from verilora.records.run import Memory, Run
-from verilora.train.build import build, pick_device
+from verilora.train.build import build
 from verilora.train.checkpoint import read_latest, write_checkpoint
+from verilora.train.device import pick_device
 from verilora.train.directory import RunDirectory
 from verilora.train.evaluate import Listen, evaluate
 from verilora.train.facts import PeakMemory
@@ -35,7 +38,12 @@ from verilora.train.material import Material, gather
 from verilora.train.outcome import record_of, save_outcome
 from verilora.train.plan import Plan, megabytes, plan_for
 from verilora.train.rehearsal import rehearse
-from verilora.train.resume import capture, refuse_other_recipe, restore
+from verilora.train.resume import (
+    capture,
+    refuse_other_recipe,
+    refuse_other_registration,
+    restore,
+)
 from verilora.train.session import Session, open_session
 
 PLAN_TOLERANCE = 0.25
@@ -69,26 +77,31 @@ def run(
     resume: bool = False,
     force: bool = False,
     listen: Listen | None = None,
-    device: str | None = None,
+    preregistration: str | None = None,
 ) -> Run:
     """Trains the recipe and leaves its run directory at `out`; `listen` hears every event.
 
     With `resume` a run that was stopped, at whatever moment, goes on from its last checkpoint to
     the bytes of a run never stopped; a finished one is given back as it is. With `force` an old
-    run is replaced, but not before the new one is ready to train.
+    run is replaced, but not before the new one is ready to train. `preregistration`, the
+    digest of the plan that the run is made under, stays with it from beginning to end.
+    Another device than the first GPU or the CPU: `with on_device(name)` (train/device.py).
     Raises OutputError (occupied, locked, cannot be written), CheckpointError, and what `build`
     and `train` raise.
     """
     if resume and force:
         raise OutputError("resume goes on with a run and force replaces it: say one of them")
+    if preregistration is not None and not re.fullmatch(DIGEST, preregistration):
+        raise ValueError(f"preregistration is {preregistration!r}; sha256:<64 hex> is wanted")
     directory = RunDirectory(Path(out))
     with directory.claimed():
         finished = _settle(directory, recipe, resume=resume, force=force)
         if finished is not None:
+            refuse_other_registration(finished.preregistration, preregistration)
             directory.drop_checkpoints()
             return finished
         with thread_count(recipe.training.threads):
-            attempt = _begin(recipe, directory, resume=resume, device=device)
+            attempt = _begin(recipe, directory, resume=resume, preregistration=preregistration)
             done = _train(attempt, directory, listen=listen)
         directory.drop_checkpoints()
         return done
@@ -146,13 +159,16 @@ def _train(attempt: Attempt, directory: RunDirectory, *, listen: Listen | None) 
     return done
 
 
-def _begin(recipe: Recipe, directory: RunDirectory, *, resume: bool, device: str | None) -> Attempt:
+def _begin(
+    recipe: Recipe, directory: RunDirectory, *, resume: bool, preregistration: str | None
+) -> Attempt:
     """All that may fail for a fault of the input, before anything in the directory is touched."""
     began = time.perf_counter()
     material = gather(recipe)
     planned = _planned(material)
-    memory = PeakMemory(pick_device(device))
-    session = open_session(build(recipe, material=material, device=device))
+    memory = PeakMemory(pick_device())
+    session = open_session(build(recipe, material=material))
+    session.preregistration = preregistration
     attempt = Attempt(session, memory, planned and planned.memory.peak, began)
     if planned is not None:
         rehearse(session, planned.largest_indices)

@@ -51,6 +51,8 @@ class Session:
     """The evaluation of the weights as they are now, if there was one in this process."""
     resumed: int = 0
     """How often the run was taken up again."""
+    preregistration: str | None = None
+    """Digest of the plan that the run is made under."""
     notes: list[str] = field(default_factory=list)
     """What is worth saying when it starts."""
 
