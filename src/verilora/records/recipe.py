@@ -96,6 +96,8 @@ class TrainingSection(Record):
     adam_epsilon: float = Field(default=1e-8, gt=0)
     max_gradient_norm: float | None = Field(default=1.0, gt=0)
     """Gradients are scaled down to this L2 norm; None for no clipping."""
+    head_dropout: float | None = Field(default=None, ge=0, lt=1)
+    """Share of the head's input set to zero while training; None: what the base itself says."""
     max_length: int = Field(default=128, ge=2)
     """Tokens; longer texts are cut, and counted."""
     precision: Literal["float32", "bfloat16"] = "float32"

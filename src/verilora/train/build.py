@@ -26,6 +26,7 @@ from verilora.records.canonical import digest_of
 from verilora.records.recipe import Recipe
 from verilora.records.run import Parameters
 from verilora.train.device import pick_device
+from verilora.train.head import set_head_dropout, verify_head_dropout
 from verilora.train.material import Material, gather
 from verilora.train.objective import REGRESSION
 from verilora.train.quiet import quiet_transformers
@@ -107,11 +108,12 @@ def assemble(
 def load_model(material: Material, device: torch.device) -> tuple[PreTrainedModel, tuple[str, ...]]:
     """The base in float32 with a head for the task, and the head's module paths."""
     recipe, directory = material.recipe, material.directory
+    config = model_config(material, device)
     try:
         with quiet_transformers(), seeded(recipe.training.seed):
             model, info = AutoModelForSequenceClassification.from_pretrained(
                 directory,
-                config=model_config(material, device),
+                config=config,
                 dtype=torch.float32,
                 local_files_only=True,
                 use_safetensors=True,
@@ -129,6 +131,7 @@ def load_model(material: Material, device: torch.device) -> tuple[PreTrainedMode
     new = sorted({*info["missing_keys"], *mismatched})
     head = head_paths(model, new)
     _refuse_other_architecture(recipe, model, new=new)
+    verify_head_dropout(model, recipe)
     return model, head
 
 
@@ -146,6 +149,7 @@ def model_config(material: Material, device: torch.device) -> Any:
     config.id2label = dict(enumerate(names))
     config.label2id = {name: number for number, name in enumerate(names)}
     config.problem_type = REGRESSION if task.kind == REGRESSION else "single_label_classification"
+    set_head_dropout(config, recipe)
     if config.pad_token_id is None:
         config.pad_token_id = material.tokenizer.pad_token_id
     if device.type == "cpu" and recipe.training.max_length <= MANUAL_ATTENTION_LENGTH:
