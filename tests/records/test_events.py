@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 import pytest
 
 from verilora.records import events
-from verilora.records.events import Evaluated, Event, Stepped, from_line
+from verilora.records.events import Evaluated, Event, Stepped, from_line, to_event
 
 KINDS = sorted(Event.__subclasses__(), key=lambda kind: kind.__name__)
 SAMPLES: dict[Any, Any] = {
@@ -34,6 +34,12 @@ def test_is_one_line_that_reads_back(kind: type[Event]) -> None:
     assert "\n" not in line
     plain = json.loads(json.dumps(dataclasses.asdict(event)))
     assert from_line(line) == {"event": kind.kind, **plain}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_comes_back_from_its_line(kind: type[Event]) -> None:
+    event = sample(kind)
+    assert to_event(from_line(event.to_line())) == event
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)

@@ -112,3 +112,13 @@ class Noted(Event):
 def from_line(line: str) -> dict[str, Any]:
     """The plain mapping of one line of events.jsonl."""
     return json.loads(line)
+
+
+def to_event(mapping: dict[str, Any]) -> Event:
+    """The event of a plain mapping, as `from_line` gives it. Raises KeyError for another kind."""
+    kinds = {kind.kind: kind for kind in Event.__subclasses__()}
+    given = dict(mapping)
+    kind = kinds[given.pop("event")]
+    if kind is SelfChecked:
+        given["checks"] = tuple(given["checks"])
+    return kind(**given)

@@ -21,6 +21,7 @@ FILES = (
     "explain.json",
     "weights.safetensors",
     "run.json",
+    "failed.json",
     "report.html",
     "curves.png",
     "verdict.json",
