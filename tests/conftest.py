@@ -12,8 +12,12 @@ from typing import Any
 import pytest
 
 from verilora.records.events import Evaluated, Event, Started, Stepped, Stopped
+from verilora.records.measurement import Reported
+from verilora.records.protocol import DIMENSIONS, Row
 from verilora.records.recipe import Recipe
 from verilora.records.run import Run
+from verilora.records.verdict import Citation, Paper, Plan, VerdictDocument
+from verilora.verdict.conclude import Result, Stamp, Work, conclude, document_of, preregister
 
 RECIPE = {
     "name": "stdlib-minilm",
@@ -45,6 +49,105 @@ def write_run(tmp_path: Path) -> Callable[..., Path]:
         return directory
 
     return write
+
+
+class Reproduction:
+    """Makes the verdict of a made-up reproduction; keywords change what it is made of."""
+
+    def __call__(
+        self, *values: float | None, states: dict[str, str] | None = None, **changes: Any
+    ) -> VerdictDocument:
+        """The document for these values, one per seed: None is a run that gave no number.
+
+        `states` are the protocol's rows that are not "same"; `failed`, `majority`, `text`,
+        `reported`, `citation`, `plan` and `caveats` are what they say.
+        """
+        majority = changes.get("majority", 68.38)
+        plan = {
+            **PLAN,
+            "majority": majority,
+            "seeds": range(len(values)),
+            **changes.get("plan", {}),
+        }
+        pre = preregister(
+            Citation.model_validate({**CITATION, **changes.get("citation", {})}),
+            Reported.model_validate({**REPORTED, **changes.get("reported", {})}),
+            protocol=[_row(name, (states or {}).get(name, "same")) for name in DIMENSIONS],
+            plan=Plan.model_validate({**plan, "seeds": tuple(plan["seeds"])}),
+            forecast=0.8,
+            stamp=Stamp("test-1", "2026-01-01T00:00:00Z"),
+        )
+        why = changes.get("failed", {})
+        results = tuple(
+            Result(
+                seed,
+                value,
+                run=f"sha256:{seed:064x}",
+                failed=why.get(seed),
+                trainable=1000,
+                losses=(0.7, 0.3),
+                data=SHA,
+                preregistration=pre.digest,
+            )
+            for seed, value in enumerate(values)
+        )
+        work = Work(results, 408, 408, caveats=changes.get("caveats", ()))
+        stamp = Stamp("test-1", "2026-01-02T00:00:00Z")
+        verdict = conclude(pre, work, stamp=stamp, paper_text=changes.get("text"))
+        paper = {"arxiv_id": "9912.01234", "title": "Narrow Bridges", "published_at": "1999-12-02"}
+        return document_of(verdict, pre, paper=Paper.model_validate(paper))
+
+
+CITATION = {
+    "paper_arxiv_id": "9912.01234",
+    "section": "Table 2",
+    "row": "Encoder-small (Bridges)",
+    "column": "MRPC",
+    "reported_value": 89.7,
+    "reported_metric": "accuracy",
+    "quoted_text": "Encoder-small (Bridges) 0.3M 86.6 ± .7 89.7 ± .7",
+}
+REPORTED = {
+    "value": 89.7,
+    "unit": "percent",
+    "spread": 0.7,
+    "spread_kind": "sd",
+    "runs": 5,
+    "aggregation": "mean",
+    "decimals": 1,
+}
+PLAN = {
+    "target": "bridges/table2/encoder-small/mrpc",
+    "margin": 1.4,
+    "unit": "percent",
+    "margin_source": "twice the standard deviation of the paper's runs (0.7)",
+    "aggregation": "mean",
+    "selection": "last epoch, as in the paper",
+    "failed_run": "a loss that is not finite; it counts with the majority class",
+    "trainable": 1000,
+    "data": SHA,
+}
+PAPER = (
+    "Table 2: Accuracy on the development sets. Method Trained RTE MRPC "
+    "Encoder-small (Bridges) 0.3M 86.6 ± .7 89.7 ± .7"
+)
+
+
+def _row(name: str, state: str) -> Row:
+    filled = {"filled": "before"} if state == "paper_silent" else {}
+    told = {"paper": f"their {name}", "ours": f"our {name}", "reason": f"why {name}"}
+    return Row.model_validate({"dimension": name, "state": state, **told, **filled})
+
+
+@pytest.fixture(scope="session")
+def reproduction() -> Reproduction:
+    return Reproduction()
+
+
+@pytest.fixture(scope="session")
+def paper_text() -> str:
+    """The text of the paper that the reproduction is of."""
+    return PAPER
 
 
 def _events(steps: int) -> list[Event]:

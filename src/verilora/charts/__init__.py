@@ -1,9 +1,10 @@
-"""Records -> pictures: how the loss, the main metric and the learning rate went.
+"""Records -> pictures: how a run went (`write_curves`), what a verdict compares (`write_verdict`).
 
-A picture is described once, as `Panel`s of plain numbers; `png` draws them with matplotlib,
-`svg` lays them out for a page that follows its reader's theme. Must not know models or data.
+A picture is described once, in words and plain numbers; `png` draws it with matplotlib,
+`svg` lays it out for a page that follows its reader's theme. Must not know models or data.
 """
 
+from verilora.charts.comparison_png import write_verdict
 from verilora.charts.png import write_curves
 
-__all__ = ["write_curves"]
+__all__ = ["write_curves", "write_verdict"]

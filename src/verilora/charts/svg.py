@@ -57,11 +57,11 @@ def lay_out(panel: Panel) -> Drawing:
         down = BOTTOM - (y - y_low) / (y_high - y_low) * (BOTTOM - TOP)
         return round(across, 1), round(down, 1)
 
-    x_ticks = _ticks(x_low, x_high, whole=True)
+    x_ticks = ticks(x_low, x_high, whole=True)
     return Drawing(
         panel=panel,
         x_ticks=tuple(Mark(place(value, 0)[0], text) for value, text in x_ticks),
-        y_ticks=tuple(Mark(place(0, value)[1], text) for value, text in _ticks(y_low, y_high)),
+        y_ticks=tuple(Mark(place(0, value)[1], text) for value, text in ticks(y_low, y_high)),
         lines=tuple(_line(series, place) for series in panel.series),
         level=Mark(place(0, panel.level[0])[1], panel.level[1]) if panel.level else None,
         chosen=(*place(*panel.chosen[:2]), panel.chosen[2]) if panel.chosen else None,
@@ -96,7 +96,8 @@ def _limits(values: Sequence[float], margin: float) -> tuple[float, float]:
     return low - room, high + room
 
 
-def _ticks(low: float, high: float, *, whole: bool = False) -> list[tuple[float, str]]:
+def ticks(low: float, high: float, *, whole: bool = False) -> list[tuple[float, str]]:
+    """Round values between two ends, as many as fit, with no more digits than they need."""
     values = MaxNLocator(nbins=6 if whole else 5, steps=(1, 2, 5, 10), integer=whole).tick_values(
         low, high
     )

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+from verilora.records.measurement import Reported
+from verilora.records.verdict import Citation
+
 METRIC_NAMES = {
     "f1": "F1",
     "macro_f1": "macro F1",
@@ -48,3 +53,35 @@ def seconds_told(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest} s"
     return f"{minutes // 60} h {minutes % 60} min"
+
+
+def unit_label(citation: Citation | None, unit: str) -> str:
+    """The metric with its unit: "accuracy (%)", "BLEU (points)"."""
+    metric = (citation.reported_metric if citation else None) or "value"
+    if unit == "percent" and metric in (*METRIC_NAMES, *CORRELATIONS):
+        return metric_label(metric)
+    told = {"percent": "%", "fraction": "0 to 1", "points": "points", "loss": "nats"}[unit]
+    return f"{metric} ({told})"
+
+
+def points_of(unit: str) -> str:
+    """What a difference in this unit is counted in."""
+    return "points" if unit == "percent" else unit
+
+
+def digits_of(reported: Reported) -> int:
+    """Digits after the point that numbers beside a reported one are shown with: one to four."""
+    exponent = Decimal(repr(reported.value)).normalize().as_tuple().exponent
+    return max(1, min(4, max(reported.decimals or 0, -int(exponent))))
+
+
+def printed(reported: Reported) -> str:
+    """ "89.7 ± 0.7", or "89.7" without a spread."""
+    digits = digits_of(reported)
+    spread = "" if reported.spread is None else f" ± {reported.spread:.{digits}f}"
+    return f"{reported.value:.{digits}f}{spread}"
+
+
+def listed(names: tuple[str, ...]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

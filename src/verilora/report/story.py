@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from verilora.charts.words import metric_told
+from verilora.charts.words import listed, metric_told
 from verilora.records.recipe import Recipe
 from verilora.records.run import Run
 
@@ -19,7 +19,7 @@ def story(run: Run, recipe: Recipe) -> list[str]:
     targets = adapter.target_modules or adapter.target_parameters
     trained = METHODS[run.method].format(
         rank=adapter.rank,
-        targets=targets if isinstance(targets, str) else _listed(targets),
+        targets=targets if isinstance(targets, str) else listed(targets),
         head="the task head" if run.parameters.head else "nothing else",
     )
     value = run.metrics[run.main_metric].value
@@ -51,7 +51,3 @@ def _against_majority(run: Run, value: float) -> list[str]:
         f"Always giving the most frequent answer would reach {always}: "
         f"the run is {value - majority:.1f} points above that."
     ]
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]
