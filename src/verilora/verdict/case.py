@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from verilora.records.verdict import Verdict
+from verilora.records.verdict import Reference, Verdict
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,17 @@ class Case:
     """The paper as plain text."""
     anchors: Mapping[str, str] | None = None
     """State of each anchor: "healthy", "drift" or "no data"."""
+
+    @property
+    def reference(self) -> Reference | None:
+        """What our runs are compared with, where the plan says that it is measured too."""
+        plans = (self.preregistration and self.preregistration.plan, self.verdict.plan)
+        return next((plan.reference for plan in plans if plan and plan.reference), None)
+
+    @property
+    def compares(self) -> bool:
+        """Both sides are measured, or are to be."""
+        return self.reference is not None or self.verdict.reference_measured is not None
 
 
 @dataclass(frozen=True)

@@ -27,28 +27,38 @@ WANTED = (
     "reported_metric",
     "quoted_text",
 )
+CLAIMED = ("paper_arxiv_id", "section", "reported_metric", "quoted_text")
+"""What a claim in words has, where both sides are measured and no number is the paper's."""
 ADVICE = "supply the paper's text (--paper-text FILE)"
 
 
 def check_complete(case: Case) -> Answer:
-    """EV-001: paper, section, row, column, value, metric and quote are all given."""
+    """EV-001: paper, section, row, column, value, metric and quote are all given.
+
+    Of a claim in words, whose two sides are both measured: paper, section, metric and quote.
+    """
     citation = case.verdict.claim_citation
     if citation is None:
         return Answer(False, "no citation is given; say where the paper has this number")
-    missing = [field for field in WANTED if getattr(citation, field) in (None, "")]
+    wanted = CLAIMED if case.compares else WANTED
+    missing = [field for field in wanted if getattr(citation, field) in (None, "")]
     if missing:
         return Answer(
             False, f"the citation lacks {', '.join(missing)}; say where the number stands"
         )
+    if case.compares:
+        return Answer(True, f"{citation.section}, in words: both sides are measured")
     return Answer(True, f"{citation.section}, row '{citation.row}', column '{citation.column}'")
 
 
 def check_quote(case: Case) -> Answer:
     """EV-002: the quote stands in the paper verbatim, within 200 characters of the value."""
     citation = case.verdict.claim_citation
-    if citation is None or not citation.quoted_text or citation.reported_value is None:
+    if citation is None or not citation.quoted_text:
         return unchecked("there is no quote or no value")
     quote, value = citation.quoted_text, citation.reported_value
+    if value is None and not case.compares:
+        return unchecked("there is no quote or no value")
     if case.paper_text is None:
         missing = words_missing(citation.row or "", quote)
         left_out = f", and it leaves out {_listed(missing)} of its own row" if missing else ""
@@ -60,6 +70,8 @@ def check_quote(case: Case) -> Answer:
         return Answer(
             False, f"the quote '{quote}' is not verbatim: it does not stand in the text supplied"
         )
+    if value is None:
+        return Answer(True, "the quote stands in the text")
     if found.distance is None:
         return Answer(False, f"the value {value:g} does not stand in the text supplied")
     told = f"the quote stands in the text, {found.distance} characters from {value:g}"

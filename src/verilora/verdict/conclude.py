@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 from verilora.errors import DataError
-from verilora.records.measurement import Measured, Reported, Sanity
+from verilora.records.measurement import Reported
 from verilora.records.protocol import Row
 from verilora.records.run import Run
 from verilora.records.verdict import (
     FORMAT,
-    Artifact,
     Citation,
     Paper,
     PaperVersion,
@@ -23,12 +23,12 @@ from verilora.records.verdict import (
     Verdicts,
 )
 from verilora.verdict.case import Case
-from verilora.verdict.figures import rounded
+from verilora.verdict.comparison import refuse_unsound, reported_of
 from verilora.verdict.gates import QUOTE
 from verilora.verdict.limits import Reason
 from verilora.verdict.protocol import deviations, level_of
-from verilora.verdict.statistics import side_of
 from verilora.verdict.weigh import weigh
+from verilora.verdict.work import Result, Work, failures, measured_of, ordered, sanity_of
 
 
 @dataclass(frozen=True)
@@ -39,41 +39,9 @@ class Stamp:
     computed_at: str
 
 
-@dataclass(frozen=True)
-class Result:
-    """What one seed came to. `failed` says why a run counts as failed; without a value of its own
-    it counts with that of the majority class, or with no number where that is not known."""
-
-    seed: int
-    value: float | None
-    run: str | None = None
-    """Digest of the run record."""
-    failed: str | None = None
-    trainable: int | None = None
-    losses: tuple[float, float] | None = None
-    """Mean over the first and the last tenth of the steps."""
-    data: str | None = None
-    """Digest of the data."""
-    preregistration: str | None = None
-    """Digest that the run record names."""
-
-
-@dataclass(frozen=True)
-class Work:
-    """All that was done under a preregistration."""
-
-    results: tuple[Result, ...]
-    evaluated: int | None
-    full_size: int | None
-    protocol: tuple[Row, ...] | None = None
-    """Rows as they turned out; None: as preregistered."""
-    artifacts: tuple[Artifact, ...] = ()
-    caveats: tuple[str, ...] = field(default=())
-
-
 def preregister(
     citation: Citation,
-    reported: Reported,
+    reported: Reported | None,
     *,
     protocol: Sequence[Row],
     plan: Plan,
@@ -82,30 +50,34 @@ def preregister(
 ) -> Verdict:
     """The verdict of kind PRE that fixes what will be done; its digest goes into every run.
 
-    `forecast` is the probability that the difference will lie within the margin.
-    Raises DataError if the plan and the reported number have different units.
+    `reported` is None where the plan has a reference, which is measured under it too. `forecast`
+    is the probability that the difference will lie within the margin.
+    Raises DataError if the plan and the reported number have different units, or if a comparison
+    of two measured sides leaves open what its rules need.
     """
-    if plan.unit != reported.unit:
+    if plan.reference is not None:
+        refuse_unsound(plan)
+    elif reported is None:
+        raise _refused("there is no reported number, and the plan has no reference to measure")
+    elif plan.unit != reported.unit:
         raise _refused(f"the margin is in {plan.unit}, the paper's number in {reported.unit}")
     rows = tuple(protocol)
-    return _identified(
-        Verdict(
-            format=FORMAT,
-            kind="PRE",
-            status="pending",
-            score=forecast,
-            score_unit="probability",
-            agent_version=stamp.agent_version,
-            computed_at=stamp.computed_at,
-            is_current=True,
-            claim_citation=citation,
-            protocol_match=level_of(rows),
-            reported=reported,
-            protocol=rows,
-            plan=plan,
-            caveats=deviations(rows),
-        )
+    made = Verdict(
+        format=FORMAT,
+        kind="PRE",
+        status="pending",
+        score=forecast,
+        score_unit="probability",
+        agent_version=stamp.agent_version,
+        computed_at=stamp.computed_at,
+        is_current=True,
+        claim_citation=citation,
+        protocol_match=level_of(rows),
+        protocol=rows,
+        plan=plan,
+        caveats=deviations(rows),
     )
+    return _identified(made if reported is None else made.replace(reported=reported))
 
 
 def prospects(preregistration: Verdict) -> tuple[Status, tuple[Reason, ...]]:
@@ -126,6 +98,8 @@ def result_of(run: Run, metric: str | None = None) -> Result:
         value=run.metrics[name].value,
         run=run.digest,
         trainable=run.parameters.trainable,
+        adapter=run.parameters.adapter,
+        encoder=run.parameters.total - run.parameters.adapter - run.parameters.head,
         losses=(run.loss_first, run.loss_last),
         data=run.digests.data,
         preregistration=run.preregistration,
@@ -150,7 +124,8 @@ def conclude(
     weighed = weigh(Case(draft, preregistration, paper_text, anchors))
     ruling = weighed.ruling
     reasons = weighed.reasons[1:] if ruling else weighed.reasons
-    told = (*work.caveats, *_failures(work), *(reason.sentence for reason in reasons))
+    failed = (*failures(work.results), *failures(work.reference, whose=" of the reference"))
+    told = (*work.caveats, *failed, *(reason.sentence for reason in reasons))
     quote = [gate.detail for gate in weighed.gates if gate.rule == QUOTE and gate.passed is None]
     return _identified(
         draft.replace(
@@ -186,11 +161,11 @@ def document_of(
 
 
 def _draft(preregistration: Verdict, work: Work, *, stamp: Stamp) -> Verdict:
-    results = _ordered(work)
-    runs = [result.run for result in results if result.run is not None]
-    named = {result.preregistration for result in results if result.run is not None}
-    registered = named == {preregistration.digest}
-    return Verdict(
+    plan = _plan_of(preregistration)
+    results, others = ordered(work.results), ordered(work.reference)
+    made = [result for result in (*results, *others) if result.run is not None]
+    registered = {result.preregistration for result in made} == {preregistration.digest}
+    draft = Verdict(
         format=FORMAT,
         kind="POST",
         status="inconclusive",
@@ -199,72 +174,36 @@ def _draft(preregistration: Verdict, work: Work, *, stamp: Stamp) -> Verdict:
         is_current=True,
         claim_citation=preregistration.claim_citation,
         reported=preregistration.reported,
-        measured=_measured(preregistration, work),
+        measured=measured_of(results, plan, work=work),
         protocol=work.protocol if work.protocol is not None else preregistration.protocol,
         preregistration=preregistration.digest if registered else None,
         exploratory=not registered,
-        runs=tuple(runs),
+        runs=_digests(results),
         artifacts=work.artifacts,
-        sanity=_sanity(preregistration, results),
+        sanity=sanity_of(results, plan, trainable=plan.trainable),
     )
+    if plan.reference is None and not others:
+        return draft
+    return draft.replace(**_reference(plan, work, others))
 
 
-def _ordered(work: Work) -> tuple[Result, ...]:
-    return tuple(sorted(work.results, key=lambda result: result.seed))
+def _reference(plan: Plan, work: Work, others: tuple[Result, ...]) -> dict[str, Any]:
+    """The other side's fields of a comparison, and `reported` as it follows from them."""
+    if plan.reference is None:
+        raise _refused(f"{len(others)} runs of a reference are given, and the plan has none")
+    if not others:
+        raise _refused(f"no run of '{plan.reference.name}' is given, and the plan compares with it")
+    measured = measured_of(others, plan, work=work)
+    return {
+        "reported": reported_of(measured),
+        "reference_measured": measured,
+        "reference_runs": _digests(others),
+        "reference_sanity": sanity_of(others, plan, trainable=plan.reference.trainable),
+    }
 
 
-def _measured(preregistration: Verdict, work: Work) -> Measured:
-    results = _ordered(work)
-    plan = _plan_of(preregistration)
-    seeds = [result.seed for result in results]
-    twice = sorted({seed for seed in seeds if seeds.count(seed) > 1})
-    if twice:
-        raise _refused(
-            f"seed {', '.join(map(str, twice))} was run twice; one result each is wanted"
-        )
-    counted = [(r.seed, plan.majority if r.value is None else r.value) for r in results]
-    kept = [(seed, value) for seed, value in counted if value is not None]
-    if not kept:
-        raise _refused(f"none of {len(results)} runs gave a number; at least one is wanted")
-    values = tuple(value for _, value in kept)
-    side, mean = side_of(values, plan.aggregation), side_of(values, "mean")
-    return Measured(
-        values=values,
-        unit=plan.unit,
-        aggregation=plan.aggregation,
-        value=rounded(side.value),
-        mean=rounded(mean.value),
-        sd=None if mean.sd is None else rounded(mean.sd),
-        runs=len(results),
-        seeds=tuple(seed for seed, _ in kept),
-        failed=tuple(r.seed for r in results if r.failed or r.value is None),
-        evaluated=work.evaluated,
-        full_size=work.full_size,
-    )
-
-
-def _failures(work: Work) -> tuple[str, ...]:
-    failed = [r for r in _ordered(work) if r.failed or r.value is None]
-    return tuple(
-        f"seed {r.seed} failed and counts all the same: "
-        + " ".join((r.failed or "it gave no number").split())
-        for r in failed
-    )
-
-
-def _sanity(preregistration: Verdict, results: tuple[Result, ...]) -> Sanity:
-    plan = _plan_of(preregistration)
-    losses = [result.losses for result in results if result.losses is not None]
-    return Sanity(
-        majority=plan.majority,
-        unit=plan.unit,
-        trainable_expected=plan.trainable,
-        trainable=tuple(r.trainable for r in results if r.trainable is not None),
-        losses_first=tuple(first for first, _ in losses),
-        losses_last=tuple(last for _, last in losses),
-        data_expected=plan.data,
-        data=tuple(r.data for r in results if r.data is not None),
-    )
+def _digests(results: tuple[Result, ...]) -> tuple[str, ...]:
+    return tuple(result.run for result in results if result.run is not None)
 
 
 def _plan_of(preregistration: Verdict) -> Plan:

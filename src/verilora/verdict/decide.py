@@ -36,6 +36,8 @@ class Evidence:
     gates: tuple[Gate, ...] = ()
     deviations: tuple[str, ...] = ()
     """What keeps the level down, a sentence each."""
+    reference_runs: int | None = None
+    """Of the other side with a number, where both are measured."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,7 @@ def _standing(evidence: Evidence) -> Standing:
         registered=evidence.registered,
         gates=evidence.gates,
         deviations=evidence.deviations,
+        reference_runs=evidence.reference_runs,
         undecided=_undecided(evidence, made),
     )
 

@@ -53,16 +53,17 @@ def spans_of_value(text: str, value: float, *, decimals: int) -> list[Span]:
     return [match.span() for match in pattern.finditer(text)]
 
 
-def find_quote(text: str, quote: str, *, value: float, decimals: int) -> Quote:
+def find_quote(text: str, quote: str, *, value: float | None, decimals: int) -> Quote:
     """Whether the quote stands in the text verbatim, and how near to the value.
 
-    The distance is that of the nearest pair of quote and value, 0 if the quote holds the value.
+    The distance is that of the nearest pair of quote and value, 0 if the quote holds the value,
+    None without one.
     """
     folded, wanted = fold(text), fold(quote)
     if not wanted:
         return Quote(False, None)
     quotes = [match.span() for match in re.finditer(re.escape(wanted), folded)]
-    values = spans_of_value(folded, value, decimals=decimals)
+    values = [] if value is None else spans_of_value(folded, value, decimals=decimals)
     return Quote(bool(quotes), _nearest_pair(quotes, values))
 
 

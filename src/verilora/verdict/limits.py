@@ -21,7 +21,7 @@ FEWEST_TO_REFUTE = 5
 """Runs."""
 SANITY = ("EV-008", "EV-009", "EV-010", "EV-011")
 """Gates that must have passed, not merely not failed."""
-UNITS = "EV-005"
+UNITS, SHARE = "EV-005", "EV-015"
 UNSHOWN = "sanity-not-shown"
 
 
@@ -59,8 +59,21 @@ class Standing:
     gates: tuple[Gate, ...] = ()
     deviations: tuple[str, ...] = ()
     """What keeps the level down, a sentence each."""
+    reference_runs: int | None = None
+    """Of the other side, where both are measured; the rules' counts of runs hold for it too."""
     undecided: str | None = None
     """Why nothing can be decided, whatever the numbers say."""
+
+    @property
+    def fewest(self) -> int:
+        """Runs of the side that has fewer."""
+        numbers, others = self.numbers, self.reference_runs
+        return numbers if others is None else min(numbers, others)
+
+    @property
+    def them(self) -> str:
+        """What our runs are compared with."""
+        return "the paper" if self.reference_runs is None else "the reference"
 
 
 @dataclass(frozen=True)
@@ -103,13 +116,13 @@ def _claim(finding: Finding, standing: Standing) -> Status:
 
 
 def _level(standing: Standing) -> Iterator[Limit]:
-    level, highest = standing.level, HIGHEST[standing.level]
+    level, highest, them = standing.level, HIGHEST[standing.level], standing.them
     if level == "exact":
         return
     told = "; ".join(standing.deviations) or "no rows say what differs"
     sentences = {
-        "near": f"the protocol is near the paper's, which can confirm but not refute: {told}",
-        "proxy": f"the protocol is a proxy of the paper's, which is partial at most: {told}",
+        "near": f"the protocol is near {them}'s, which can confirm but not refute: {told}",
+        "proxy": f"the protocol is a proxy of {them}'s, which is partial at most: {told}",
         "unknown": f"the protocol is not known well enough, so that nothing follows yet: {told}",
     }
     yield Limit(highest[0], level, sentences[level])
@@ -125,8 +138,8 @@ def _runs(standing: Standing) -> Iterator[Limit]:
             f"{missing} of {runs} runs gave no number, and what is left may be the better part; "
             "say in the preregistration with which value a failed run counts",
         )
-    if numbers < FEWEST_TO_CONFIRM:
-        yield Limit("partial", "few-seeds", _few(numbers))
+    if standing.fewest < FEWEST_TO_CONFIRM:
+        yield Limit("partial", "few-seeds", _few(standing.fewest))
 
 
 def _few(numbers: int) -> str:
@@ -164,21 +177,21 @@ def _gates(standing: Standing) -> Iterator[Limit]:
 def _ceiling(rule: str) -> Status:
     if rule == UNITS:
         return "pending"
-    return "inconclusive" if rule in SANITY else "partial"
+    return "inconclusive" if rule in (*SANITY, SHARE) else "partial"
 
 
 def _refutation(standing: Standing, finding: Finding) -> Iterator[Limit]:
-    if standing.numbers < FEWEST_TO_REFUTE:
+    if standing.fewest < FEWEST_TO_REFUTE:
         yield Limit(
             "reproduced",
             "few-seeds-to-refute",
-            f"{standing.numbers} seeds differ from the paper; at least {FEWEST_TO_REFUTE} are "
-            "wanted for 'not_reproduced'",
+            f"{standing.fewest} seeds differ from {standing.them}; at least {FEWEST_TO_REFUTE} "
+            "are wanted for 'not_reproduced'",
         )
     if not finding.one_side:
         yield Limit(
             "reproduced",
             "both-sides",
-            "some seeds lie above the paper's value and some below; 'not_reproduced' wants every "
-            "seed on the same side",
+            f"some seeds lie above {standing.them}'s value and some below; 'not_reproduced' wants "
+            "every seed on the same side",
         )

@@ -26,7 +26,10 @@ def check_possible(case: Case) -> Answer:
         return unchecked("this is no share of items in percent")
     answers = []
     items = reported.items or (measured.full_size if measured else None)
-    if items:
+    theirs = verdict.reference_measured
+    if theirs is not None and theirs.evaluated and theirs.unit == "percent":
+        answers.append(_measured_possible(theirs, theirs.evaluated))
+    elif items:
         answers.append(possible(reported, items))
     if measured and measured.evaluated and measured.unit == "percent":
         answers.append(_measured_possible(measured, measured.evaluated))
@@ -67,7 +70,8 @@ def check_units(case: Case) -> Answer:
     """EV-005: one unit on both sides, in words and in size (0.897 beside 89.7 is refused)."""
     verdict = case.verdict
     reported, measured = verdict.reported, verdict.measured
-    faults = [fault for side in (reported, measured) for fault in _bounds(side)]
+    sides = (reported, measured, verdict.reference_measured)
+    faults = [fault for side in sides for fault in _bounds(side)]
     cited = verdict.claim_citation.reported_value if verdict.claim_citation else None
     if reported and cited is not None:
         faults += _hundredfold([cited], reported.value, what="the citation", any_one=True)
@@ -97,6 +101,8 @@ def check_agreement(case: Case) -> Answer:
     if measured and measured.values:
         faults += _stated(measured)
         faults += _ways(reported, measured)
+    if verdict.reference_measured and verdict.reference_measured.values:
+        faults += [f"of the reference, {fault}" for fault in _stated(verdict.reference_measured)]
     if faults:
         return Answer(False, f"numbers disagree: {'; '.join(faults)}; state what was measured")
     if measured is None or reported is None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from verilora.errors import DataError
+from verilora.records.measurement import Measured, Reported
 from verilora.records.protocol import Level
 from verilora.records.verdict import Gate, Status, Verdict
 from verilora.verdict.case import Case
+from verilora.verdict.comparison import comparison_margin
 from verilora.verdict.decide import Evidence, Ruling, decide
 from verilora.verdict.gates import REGISTRATION, UNITS, check_gates
 from verilora.verdict.limits import (
@@ -64,8 +66,11 @@ def _limits(
 ) -> list[Limit]:
     before = verdict.kind == "PRE"
     runs = len(verdict.measured.values) if verdict.measured else 0
+    others = _others(verdict)
     if before:
         runs = len(verdict.plan.seeds) if verdict.plan else FEWEST_TO_CONFIRM
+        reference = verdict.plan and verdict.plan.reference
+        others = len(reference.seeds) if reference else None
     standing = Standing(
         level=level,
         runs=runs,
@@ -73,6 +78,7 @@ def _limits(
         registered=registered or before,
         gates=gates,
         deviations=_deviations(verdict),
+        reference_runs=others,
     )
     # What can only be known after the runs is no fault of a preregistration.
     return [limit for limit in limits(standing) if not (before and limit.name == UNSHOWN)]
@@ -82,12 +88,14 @@ def find_level(verdict: Verdict) -> Level:
     """The level that the rows add up to, never above the one that is declared.
 
     Without rows nothing shows that the protocol was followed: proxy at most. So is a part of the
-    evaluation items, whatever the rows say. Without a number of the paper there is nothing to
-    reproduce: unknown.
+    evaluation items, whatever the rows say. Without a number of the paper, and no reference to
+    measure, there is nothing to reproduce: unknown.
     """
     declared = verdict.protocol_match
     citation = verdict.claim_citation
-    if verdict.reported is None and (citation is None or citation.reported_value is None):
+    numbered = citation is not None and citation.reported_value is not None
+    compares = verdict.plan is not None and verdict.plan.reference is not None
+    if verdict.reported is None and not numbered and not compares:
         return "unknown"
     if not verdict.protocol:
         return lowest([declared or "unknown", "proxy"])
@@ -113,8 +121,7 @@ def _part(verdict: Verdict) -> str | None:
 def _wide(evidence: Evidence) -> tuple[Reason, ...]:
     """A margin wider than the default is allowed where it was declared, and always said."""
     try:
-        items = evidence.measured.full_size or evidence.reported.items
-        usual, why = default_margin(evidence.reported, items=items)
+        usual, why = _usual(evidence.reported, evidence.measured, others=evidence.reference_runs)
     except DataError:
         return ()
     if evidence.margin <= usual * (1 + 1e-9):
@@ -141,7 +148,19 @@ def _evidence(
         registered=registered,
         gates=gates,
         deviations=_deviations(verdict),
+        reference_runs=_others(verdict),
     )
+
+
+def _others(verdict: Verdict) -> int | None:
+    return len(verdict.reference_measured.values) if verdict.reference_measured else None
+
+
+def _usual(reported: Reported, measured: Measured, *, others: int | None) -> tuple[float, str]:
+    items = measured.full_size or reported.items
+    if others is not None:
+        return comparison_margin(reported.unit, items)
+    return default_margin(reported, items=items)
 
 
 def _margin(case: Case, registered: bool) -> tuple[float, str]:
@@ -154,8 +173,7 @@ def _margin(case: Case, registered: bool) -> tuple[float, str]:
     assert verdict.reported is not None and verdict.measured is not None
     if verdict.reported.unit != "percent" and verdict.reported.spread is None and stated:
         return stated, "as stated, not preregistered"
-    items = verdict.measured.full_size or verdict.reported.items
-    margin, source = default_margin(verdict.reported, items=items)
+    margin, source = _usual(verdict.reported, verdict.measured, others=_others(verdict))
     if stated is not None and stated < margin:
         return stated, "as stated, not preregistered"
     return margin, source

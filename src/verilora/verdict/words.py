@@ -6,6 +6,8 @@ from verilora.records.measurement import Measured, Reported
 from verilora.verdict.readings import decimals_of
 from verilora.verdict.statistics import side_of
 
+PRINTED = 4
+"""Digits after the point that a table has at most."""
 SAID = {
     "equivalent": "it lies within them, so the two are the same within the margin",
     "different": "it lies wholly outside them, so the two differ by more than the margin",
@@ -37,7 +39,9 @@ def summary(
 
     "5 runs gave 89.5 ± 0.6; the paper says 89.7 ± 0.7; the same within 1.4."
     """
-    digits = max(1, min(4, decimals_of(reported)))
+    decimals = decimals_of(reported)
+    # More digits than anybody prints are those of a computed number.
+    digits = max(1, decimals) if decimals <= PRINTED else 2
     runs = len(measured.values)
     value, sd = _ours(reported, measured)
     spread = f" ± {sd:.{digits}f}" if sd is not None else ""
