@@ -134,6 +134,27 @@ class Kit:
         results = self.results(*(values or self.items(365)), pre=made, **changes)
         return conclude(made, Work(results, **work), stamp=self.after, paper_text=text)
 
+    def versus(self, **changes: Any) -> Verdict:
+        """A preregistration of a comparison: both sides are measured, three seeds each."""
+        reference = {"name": "full fine-tuning", "seeds": [0, 1, 2], "trainable": 9000}
+        own = {"seeds": [0, 1, 2], "margin": 1.5, "reference": reference, "share_below": 1.0}
+        quoted = {"quoted_text": "Encoder-small has 14M parameters", "section": "Results"}
+        claim = self.citation(**quoted).replace(reported_value=None, row=None, column=None)
+        plan = changes.pop("plan", self.plan(**own | changes.pop("planned", {})))
+        return self.pre(plan=plan, citation=claim, reported=None, **changes)
+
+    def compared(
+        self, ours: tuple, theirs: tuple, *, pre: Verdict | None = None, **changes: Any
+    ) -> Verdict:
+        """The verdict on two sides with these values, on all 408 items."""
+        made = pre or self.versus()
+        counts = {"adapter": 73, "encoder": 9000, **changes}
+        text = counts.pop("paper_text", None)
+        results = self.results(*ours, pre=made, **counts)
+        reference = self.results(*theirs, pre=made, trainable=9000)
+        work = Work(results, 408, 408, reference=reference)
+        return conclude(made, work, stamp=self.after, paper_text=text)
+
     def items(self, centre: int, *, step: int = 2, runs: int = 5) -> tuple[float, ...]:
         """Accuracies that 408 items can give, around `centre` right ones."""
         counts = [centre + step * (i - runs // 2) for i in range(runs)]

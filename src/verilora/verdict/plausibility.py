@@ -126,10 +126,11 @@ def unrecorded(verdict: Verdict) -> tuple[Reason, ...]:
         "runs": "of how many runs the paper's value is made is not recorded",
         "aggregation": "whether the paper gives a mean, a median or a single run is not recorded",
     }
+    to_measure = verdict.plan is not None and verdict.plan.reference is not None
     for field, sentence in asked.items():
-        if reported is None or not reported.says(field):
+        if not to_measure and (reported is None or not reported.says(field)):
             found.append(Reason(name=field, sentence=f"{sentence} (reported.{field})"))
-    if reported is None:
+    if reported is None and not to_measure:
         sentence = "the unit of the paper's value is not recorded (reported.unit)"
         found.append(Reason(name="unit", sentence=sentence))
     if "start" not in [row.dimension for row in verdict.protocol or ()]:
