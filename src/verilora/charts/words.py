@@ -70,9 +70,13 @@ def points_of(unit: str) -> str:
 
 
 def digits_of(reported: Reported) -> int:
-    """Digits after the point that numbers beside a reported one are shown with: one to four."""
+    """Digits after the point that numbers beside a reported one are shown with: one to four.
+
+    More digits than a table has are those of a computed number, which is shown with two.
+    """
     exponent = Decimal(repr(reported.value)).normalize().as_tuple().exponent
-    return max(1, min(4, max(reported.decimals or 0, -int(exponent))))
+    decimals = max(reported.decimals or 0, -int(exponent))
+    return max(1, decimals) if decimals <= 4 else 2
 
 
 def printed(reported: Reported) -> str:
