@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from verilora.errors import SelfCheckError
+from verilora.lora.update import LowRankUpdate
 from verilora.records.events import SelfChecked
 from verilora.train.loop import train
 from verilora.train.selfcheck import verify_frozen
@@ -62,6 +63,21 @@ def test_an_adapter_without_an_optimizer_is_named(opened: Callable[..., Session]
     for group in session.optimizer.param_groups:
         group["params"] = [p for p in group["params"] if id(p) not in updates]
     assert "no optimiser holds it" in str(refused(session))
+
+
+def test_an_adapter_with_values_that_stands_still_is_named(
+    opened: Callable[..., Session],
+) -> None:
+    session = opened()
+    for module in session.build.model.modules():
+        if isinstance(module, LowRankUpdate):
+            module.B.data += 0.1
+    updates = {id(p) for p in session.build.model.get_submodule(QUERY).lora.parameters()}
+    for group in session.optimizer.param_groups:
+        group["params"] = [p for p in group["params"] if id(p) not in updates]
+    error = refused(session)
+    assert "after 3 steps what it was at the start" in str(error)
+    assert (error.facts["path"], error.facts["check"]) == (QUERY, "every adapter moved")
 
 
 @pytest.mark.parametrize("how", ["data", "in place", "one bit"])

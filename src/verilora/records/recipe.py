@@ -80,6 +80,8 @@ class TrainingSection(Record):
 
     method: Literal["lora", "head", "full"] = "lora"
     """"lora" trains adapter and head, "head" the head alone, "full" every weight."""
+    start: str | None = None
+    """Directory of an adapter, or of a run, whose factors the training starts from."""
     epochs: float = Field(default=3.0, gt=0)
     max_steps: int | None = Field(default=None, ge=1)
     """Optimiser steps; ends the run before `epochs` do."""
@@ -118,6 +120,15 @@ class TrainingSection(Record):
     def _divides(self) -> TrainingSection:
         if self.micro_batch_size is not None and self.batch_size % self.micro_batch_size:
             raise ValueError("batch_size must be a multiple of micro_batch_size")
+        return self
+
+    @model_validator(mode="after")
+    def _starts_with_an_adapter(self) -> TrainingSection:
+        if self.start is not None and self.method != "lora":
+            raise ValueError(
+                f'start names an adapter, and method "{self.method}" trains none; leave start '
+                'out, or set method to "lora"'
+            )
         return self
 
 

@@ -58,6 +58,8 @@ class Digests(Record):
     adapter: str | None
     """Of adapter_model.safetensors; None for a method without an adapter."""
     predictions: str
+    start: str | None = None
+    """Of the adapter_model.safetensors that the training started from."""
 
 
 class Timings(Record):

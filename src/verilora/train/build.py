@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -31,6 +31,7 @@ from verilora.train.material import Material, gather
 from verilora.train.objective import REGRESSION
 from verilora.train.quiet import quiet_transformers
 from verilora.train.recall import Recall
+from verilora.train.start import find_start, told
 
 MANUAL_ATTENTION_LENGTH = 128
 """Up to so many tokens, plain matrix products beat the CPU's fused attention: it falls back to
@@ -53,6 +54,8 @@ class Build:
     """State name -> digest of each of the base's tensors, the head left out."""
     notes: tuple[str, ...]
     device: torch.device
+    start: str | None = None
+    """Digest of the adapter that the training starts from."""
     recall: Recall = field(default_factory=Recall)
 
     @property
@@ -78,8 +81,13 @@ def build(recipe: Recipe, *, material: Material | None = None, device: str | Non
     _refuse_other_tokenizer(material, model)
     digests = digests_of_base(model, head)
     notes = [*choose_trained(model, recipe, head=head), *_truncated(material)]
+    start = find_start(recipe, model, head=head)
+    if start is not None:
+        start.fill()
+        notes.append(told(start))
     nn.Module.to(model, place)
-    return assemble(material, model, head=head, base_digests=digests, notes=notes)
+    made = assemble(material, model, head=head, base_digests=digests, notes=notes)
+    return replace(made, start=start and start.digest)
 
 
 def assemble(

@@ -33,6 +33,7 @@ from verilora.train.material import Material
 from verilora.train.quiet import quiet_transformers
 from verilora.train.rehearsal import backward_of
 from verilora.train.session import Session, open_session
+from verilora.train.start import find_start
 
 ALLOCATOR_SHARE = 0.75
 """Of the highest phase: what glibc's heap holds beside the tensors, in gaps that no later tensor
@@ -108,6 +109,7 @@ def _trace(
     weights = footprint.live_bytes
     head = head_paths(model)
     choose_trained(model, material.recipe, head=head)
+    find_start(material.recipe, model, head=head)
     adapter = footprint.live_bytes - weights
     build = assemble(material, model, head=head, base_digests={})
     session = open_session(build)

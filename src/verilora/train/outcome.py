@@ -73,6 +73,7 @@ def save_outcome(session: Session, evaluation: Evaluation, *, directory: RunDire
 def results_of(session: Session, evaluation: Evaluation) -> dict[str, Any]:
     """What is said with the adapter; nothing that differs between machines or days."""
     build = session.build
+    start = {"start": build.start} if build.start else {}
     return {
         "recipe": build.recipe.name,
         "recipe_digest": build.recipe.digest,
@@ -83,6 +84,7 @@ def results_of(session: Session, evaluation: Evaluation) -> dict[str, Any]:
         "train_rows": len(build.dataset.train),
         "validation_rows": len(build.dataset.validation),
         "selection": session.training.select,
+        **start,
     }
 
 
@@ -152,6 +154,7 @@ def _digests(build: Build, directory: RunDirectory) -> Digests:
         recipe=build.recipe.digest,
         adapter=digest_file(adapter) if has_adapter else None,
         predictions=digest_file(directory.predictions),
+        start=build.start,
     )
 
 

@@ -101,14 +101,16 @@ def refuse_other_registration(before: str | None, now: str | None) -> None:
 
 
 def inputs(build: Build) -> dict[str, str]:
-    """Digests of what the steps read: the base's tensors, the data, the encoded texts."""
+    """Digests of what the steps read: base, data, encoded texts, the adapter started from."""
     encoded = hashlib.sha256()
     for ids in (*build.train.ids, *build.validation.ids):
         encoded.update(repr(ids).encode())
+    start = {"start": build.start} if build.start else {}
     return {
         "base": build.base_digest,
         "data": build.dataset.digest,
         "encoded": f"sha256:{encoded.hexdigest()}",
+        **start,
     }
 
 
@@ -151,9 +153,10 @@ def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _refuse_other_inputs(build: Build, state: Mapping[str, Any]) -> None:
     refuse_other_recipe(state["recipe"], build.recipe)
     now = inputs(build)
-    changed = [name for name, digest in state["inputs"].items() if now[name] != digest]
+    changed = [name for name, digest in state["inputs"].items() if now.get(name) != digest]
     if changed:
         told = {"base": "the base's weights", "data": "the data", "encoded": "the tokens"}
+        told["start"] = "the adapter that it starts from"
         raise CheckpointError(
             f"{' and '.join(told[name] for name in changed)} changed since the checkpoint was "
             "written: a resumed run would be neither the old nor a new one; start anew with "

@@ -30,6 +30,12 @@ class SelfCheck:
             for path in session.build.head
             for name, parameter in model.get_submodule(path).named_parameters()
         }
+        self._started = {
+            name: (module.A.detach().clone(), module.B.detach().clone())
+            for name, module in model.named_modules()
+            if isinstance(module, LowRankUpdate) and _any(module.B)
+        }
+        """Updates that had values already: that these are not zero says nothing."""
 
     def verify(self, session: Session) -> SelfChecked:
         """What was looked at. Raises SelfCheckError with the layer's path and the rule broken.
@@ -40,6 +46,7 @@ class SelfCheck:
         checks = ["gradients are finite"]
         if any(isinstance(module, LowRankUpdate) for module in model.modules()):
             _adapters_moved(model, session.step)
+            _started_moved(model, self._started, step=session.step)
             checks.append("every adapter moved")
         _head_trained(model, self._head, step=session.step)
         checks.append("the head is trained")
@@ -82,6 +89,24 @@ def _adapters_moved(model: nn.Module, step: int) -> None:
             step=step,
             check="every adapter moved",
         )
+
+
+def _started_moved(
+    model: nn.Module, before: dict[str, tuple[Tensor, Tensor]], *, step: int
+) -> None:
+    for name, (a, b) in before.items():
+        module = model.get_submodule(name)
+        assert isinstance(module, LowRankUpdate)
+        if torch.equal(module.A, a) and torch.equal(module.B, b):
+            path = name.rpartition(".lora.")[0] or name
+            raise SelfCheckError(
+                f"the adapter at {path} is after {step} steps what it was at the start: "
+                f"{_why_still(module)}; leave the layer out (adapter.exclude_modules), or find "
+                "what cuts it off",
+                path=path,
+                step=step,
+                check="every adapter moved",
+            )
 
 
 def _why_still(update: LowRankUpdate) -> str:
