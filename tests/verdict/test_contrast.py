@@ -70,7 +70,6 @@ def test_what_changes_no_result_is_no_difference() -> None:
         ("task", {"data": "there"}, "training_data", "proxy"),
         ("task", {"limit": 5}, "training_data", "proxy"),
         ("task", {"validation_limit": 5}, "evaluation", "proxy"),
-        ("training", {"start": "runs/mnli"}, "start", "proxy"),
         ("training", {"max_length": 64}, "preprocessing", "proxy"),
         ("training", {"weight_decay": 0.1}, "optimiser", "proxy"),
         ("training", {"head_dropout": 0.1}, "optimiser", "proxy"),
