@@ -23,7 +23,7 @@ FLOORS = {
     **dict.fromkeys(["atomic", "kernels"], 1),
     "records": 2,
     "report": 3.5,
-    **dict.fromkeys(["lora", "data", "recipes", "charts", "verdict"], 3),
+    **dict.fromkeys(["lora", "data", "recipes", "charts", "verdict", "paper_text"], 3),
     **dict.fromkeys(["train", "serve", "claims"], 4),
     **dict.fromkeys(["reproduce", "registry"], 5),
     "web": 6,

