@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from verilora.cli import progress
-from verilora.cli.progress import Bars, Lines, Reading, drawn
+from verilora.cli.progress import Bars, BarsTogether, Lines, Reading, drawn, drawn_together
 from verilora.cli.terminal import Terminal
 from verilora.records.events import (
     Evaluated,
@@ -101,4 +101,29 @@ def test_off_a_terminal_there_are_lines_and_when_quiet_nothing(capsys, quiet):
             listen(event)
     out, err = capsys.readouterr()
     assert out == ""
+    assert (err == "") == quiet
+
+
+def test_several_runs_have_a_bar_each_and_notes_say_whose(monkeypatch):
+    stream = io.StringIO()
+    drawing = Console(file=stream, force_terminal=True, width=120, markup=False, highlight=False)
+    monkeypatch.setattr(progress, "console", lambda stderr: drawing)
+    with BarsTogether() as bars:
+        for one, other in zip(events(), events(), strict=True):
+            bars.listen("lora, seed 0", one)
+            bars.listen("full, seed 1", other)
+    last = stream.getvalue().rsplit("lora, seed 0 ", 1)[1]
+    assert "full, seed 1" in last
+    assert last.count("20/20") == 2
+    assert "full, seed 1: note: 3 texts were cut [bold]" in stream.getvalue()
+
+
+@pytest.mark.parametrize("quiet", [True, False])
+def test_several_runs_off_a_terminal(capsys, quiet):
+    with drawn_together(Terminal(quiet=quiet)) as hear:
+        for event in events() if hear else ():
+            hear("seed 0", event)
+            hear("seed 1", event)
+    err = capsys.readouterr().err
+    assert ("seed 1: step 20 of 20: loss 0.600" in err) != quiet
     assert (err == "") == quiet

@@ -20,6 +20,8 @@ from verilora.records.events import (
 )
 
 Listen = Callable[[Event], None]
+Hear = Callable[[str, Event], None]
+"""A run's name and its event."""
 LINE_SECONDS = 30.0
 """Off a terminal, a step is told only if nothing was said for so long."""
 
@@ -34,6 +36,18 @@ def drawn(terminal: Terminal, title: str) -> Iterator[Listen | None]:
             yield bars.listen
     else:
         yield Lines(title, terminal.note).listen
+
+
+@contextmanager
+def drawn_together(terminal: Terminal) -> Iterator[Hear | None]:
+    """As `drawn`, for several runs at once: a function of a run's name and each of its events."""
+    if terminal.quiet:
+        yield None
+    elif terminal.draws:
+        with BarsTogether() as bars:
+            yield bars.listen
+    else:
+        yield LinesTogether(terminal.note).listen
 
 
 class Reading:
@@ -66,9 +80,10 @@ class Reading:
 class Bars:
     """One bar for the steps of a run, and one below it while an evaluation is on its way."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, progress: Any = None) -> None:
         self._title, self._reading = title, Reading()
-        self._progress = _progress()
+        self._owner = f"{title}: " if progress else ""
+        self._progress = progress or _progress()
         self._steps = self._add(title, told="preparing")
         self._evaluation = self._add("evaluating", visible=False)
 
@@ -84,7 +99,7 @@ class Bars:
         """Draws one event."""
         self._reading.take(event)
         if isinstance(event, Noted):
-            self._progress.console.print(f"note: {event.text}")
+            self._say(f"note: {event.text}")
         elif isinstance(event, Evaluating):
             self._evaluating(event)
         elif isinstance(event, Started):
@@ -102,7 +117,10 @@ class Bars:
     def _stopped(self, event: Stopped) -> None:
         self._progress.update(self._steps, total=event.step, clock="took")
         if event.reason != "finished":
-            self._progress.console.print(f"note: stopped at step {event.step}: {event.reason}")
+            self._say(f"note: stopped at step {event.step}: {event.reason}")
+
+    def _say(self, text: str) -> None:
+        self._progress.console.print(self._owner + text, markup=False)
 
     def _add(self, title: str, told: str = "", *, visible: bool = True) -> Any:
         return self._progress.add_task(title, total=None, told=told, clock="", visible=visible)
@@ -111,6 +129,41 @@ class Bars:
         self._progress.update(
             self._evaluation, visible=True, completed=event.done, total=event.total
         )
+
+
+class BarsTogether:
+    """The bars of several runs, one below the other; a run's appears with its first event."""
+
+    def __init__(self) -> None:
+        self._progress = _progress()
+        self._runs: dict[str, Bars] = {}
+
+    def __enter__(self) -> BarsTogether:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._progress.stop()
+
+    def listen(self, name: str, event: Event) -> None:
+        """Draws one event of a run."""
+        if name not in self._runs:
+            self._runs[name] = Bars(name, self._progress)
+        self._runs[name].listen(event)
+
+
+class LinesTogether:
+    """The lines of several runs, each with its run's name."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._runs: dict[str, Lines] = {}
+
+    def listen(self, name: str, event: Event) -> None:
+        """Says what the event of a run is worth saying."""
+        if name not in self._runs:
+            self._runs[name] = Lines(name, self._say)
+        self._runs[name].listen(event)
 
 
 class Lines:
