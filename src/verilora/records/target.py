@@ -63,6 +63,8 @@ class Target(Record):
     """verilora's name of the metric ("accuracy"), or the paper's where there is none yet."""
     bases: tuple[str, ...]
     """Hub ids of the very base that the paper used."""
+    shape: dict[str, int | str] = Field(default_factory=dict)
+    """What that base's config.json says: a directory that says otherwise holds another base."""
     start: Literal["pretrained", "adapter"] = "pretrained"
     """ "adapter": training went on from an adapter that another task had trained."""
     start_task: str | None = None
