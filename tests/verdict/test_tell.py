@@ -94,6 +94,15 @@ def test_a_judgement_of_numbers_tells_them(kit: Any) -> None:
     assert "--preregistration FILE" in tell_judgement(alone, judge(alone))
 
 
+def test_what_a_document_decides_is_not_repeated_unjudged(kit: Any) -> None:
+    pre = kit.pre()
+    made = kit.post(86.0, 86.2, 85.9, 86.4, 86.1, pre=pre).replace(decision="equivalent")
+    document = document_of(made, pre, paper=Paper())
+    told = tell_judgement(document, judge(document))
+    assert "which is more than 1.4." in told
+    assert "the same within" not in told
+
+
 def test_a_document_may_hold_little(kit: Any) -> None:
     assert tell(VerdictDocument()) == "The document holds no verdict."
     assert "nothing to judge" in tell_judgement(VerdictDocument(), judge(VerdictDocument()))

@@ -63,9 +63,11 @@ def tell_judgement(document: VerdictDocument, judgement: Judgement) -> str:
     compared = judgement.decision is not None
     meaning = meaning_of(judgement.status, plan=plan, compared=compared)
     title = f": {document.paper.title}" if document.paper and document.paper.title else ""
+    # What the document decides is not repeated before it was judged.
+    found = verdict.replace(decision=judgement.decision, statistics=judgement.statistics)
     parts = [
         wrapped(f"{cited(verdict.claim_citation)}{title}"),
-        wrapped(headline(verdict, plan)),
+        wrapped(headline(found, plan)),
         "",
         *_ruling(judgement, meaning),
         *_section(
