@@ -12,10 +12,8 @@ from verilora.errors import RecipeError, nearest
 from verilora.recipes.accounts import Cell, accounts_of, disagreements_of
 from verilora.recipes.paper_table import paper, tables
 from verilora.records.measurement import Reported
-from verilora.records.target import Account, Target, Teller
+from verilora.records.target import Target
 from verilora.records.verdict import Citation
-
-TELLERS: tuple[Teller, ...] = ("paper", "scripts")
 
 
 def target_names() -> tuple[str, ...]:
@@ -36,23 +34,6 @@ def find_target(name: str) -> Target:
             ],
         )
     return _target(name, cell)
-
-
-def account_of(target: Target, teller: Teller = "paper") -> Account:
-    """The target's account by that teller. Raises RecipeError if there is none, and says why."""
-    if teller in target.accounts:
-        return target.accounts[teller]
-    if not target.accounts:
-        raise RecipeError(f"target '{target.name}'", [f"it cannot be run: {target.missing}"])
-    known = " or ".join(f"'{one}'" for one in target.accounts)
-    raise RecipeError(
-        f"target '{target.name}'",
-        [f"it has no account by the {teller}; {known} is there ({_sources(target)})"],
-    )
-
-
-def _sources(target: Target) -> str:
-    return "; ".join(account.source for account in target.accounts.values())
 
 
 @functools.cache

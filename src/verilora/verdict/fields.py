@@ -1,0 +1,129 @@
+"""The fields of a recipe, by the dimension of the protocol that they belong to, and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from verilora.records.protocol import Dimension
+from verilora.records.recipe import Recipe
+
+FIELDS: dict[Dimension, tuple[str, ...]] = {
+    "adapter": (
+        "training.method",
+        "adapter.rank",
+        "adapter.alpha",
+        "adapter.scale_rule",
+        "adapter.target_modules",
+        "adapter.exclude_modules",
+        "adapter.layers",
+        "adapter.rank_pattern",
+        "adapter.alpha_pattern",
+        "adapter.target_parameters",
+        "adapter.fused",
+        "adapter.fused_sizes",
+        "adapter.dropout",
+        "adapter.init",
+        "adapter.bias",
+        "adapter.weight_rule",
+        "adapter.tied",
+        "adapter.modules_to_save",
+        "training.head_dropout",
+    ),
+    "optimiser": (
+        "training.learning_rate",
+        "training.schedule",
+        "training.warmup_ratio",
+        "training.weight_decay",
+        "training.adam_betas",
+        "training.adam_epsilon",
+        "training.max_gradient_norm",
+    ),
+    "epochs_and_batch": (
+        "training.epochs",
+        "training.max_steps",
+        "training.batch_size",
+        "training.early_stopping",
+    ),
+    "selection": ("training.select", "training.evaluate_every"),
+    "precision": ("training.precision", "adapter.dtype"),
+}
+"""Which fields of a recipe make up a dimension; the others are compared by what they come to."""
+ELSEWHERE = frozenset(
+    {
+        "adapter.seed",
+        "training.start",
+        "training.max_length",
+        "training.micro_batch_size",
+        "training.gradient_checkpointing",
+        "training.checkpoint_every",
+        "training.seed",
+        "training.threads",
+    }
+)
+"""Fields that have a row of their own, or that change nothing of what a protocol is about."""
+QUIET = frozenset(
+    {
+        "training.method",
+        "adapter.scale_rule",
+        "adapter.weight_rule",
+        "adapter.bias",
+        "adapter.tied",
+        "adapter.dtype",
+    }
+)
+"""Fields that are told only where they differ."""
+PHRASES = {
+    "training.method": "method {}",
+    "adapter.target_modules": "on {}",
+    "adapter.init": "{} start",
+    "adapter.modules_to_save": "{} trained whole",
+    "training.schedule": "{} schedule",
+    "training.max_gradient_norm": "gradients clipped to {}",
+    "training.epochs": "{} epochs",
+    "training.max_steps": "{} steps at most",
+    "training.batch_size": "batches of {}",
+    "training.select": "the {} evaluation of a run",
+    "training.precision": "{}",
+    "adapter.dtype": "adapter stored in {}",
+}
+
+
+def value_of(recipe: Recipe, field: str) -> Any:
+    """What the recipe has in the field "section.name"."""
+    section, name = field.split(".")
+    return getattr(getattr(recipe, section), name)
+
+
+def whole(dimension: Dimension, recipe: Recipe) -> str:
+    """All of a dimension in words, but for what goes without saying."""
+    return listed([f for f in FIELDS[dimension] if is_spoken(f, value_of(recipe, f))], recipe)
+
+
+def is_spoken(field: str, value: Any) -> bool:
+    """False for what goes without saying where a dimension is told whole."""
+    return field not in QUIET and value is not None and value != () and value != {}
+
+
+def listed(fields: Iterable[str], recipe: Recipe) -> str:
+    """These fields in words: "rank 8, alpha 16"."""
+    return ", ".join(_told(field, value_of(recipe, field)) for field in fields)
+
+
+def _told(field: str, value: Any) -> str:
+    name = field.partition(".")[2].replace("_", " ")
+    if field == "training.evaluate_every":
+        return "evaluated every epoch" if value == "epoch" else f"evaluated every {value} steps"
+    if field == "training.head_dropout" and value is None:
+        return "the base's own dropout in the head"
+    if value is None or value in ((), {}):
+        return f"no {name}"
+    return PHRASES.get(field, f"{name} {{}}").format(_shown(value))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_shown(item)}" for key, item in value.items())
+    if isinstance(value, tuple):
+        return " and ".join(map(_shown, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
