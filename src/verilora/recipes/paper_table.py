@@ -23,7 +23,7 @@ from verilora.records.record import Record
 from verilora.records.target import Disagreement, Teller
 from verilora.records.verdict import Paper
 
-_CELL = re.compile(r"(\d*\.?(\d*))(?:±(\d*\.?\d+))?")
+_CELL = re.compile(r"([0-9]*\.?([0-9]*))(?:±([0-9]*\.?[0-9]+))?")
 
 
 @dataclass(frozen=True)
