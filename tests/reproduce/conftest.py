@@ -14,6 +14,7 @@ from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
 from verilora.records.recipe import Recipe
 from verilora.records.target import Target
+from verilora.reproduce.comparison import Comparison
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
 WORDS = ["red", "blue", "green", "old", "new", "cat", "dog", "house"]
@@ -139,3 +140,18 @@ def make_target(base: Path, recipe: Recipe) -> Callable[..., Target]:
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def versus(recipe: Recipe) -> Comparison:
+    """LoRA against full fine-tuning on the tiny base."""
+    ours = recipe.replace(name="tiny")
+    training = ours.training.replace(method="full", learning_rate=1e-2)
+    return Comparison(
+        "lora/claim/tiny",
+        ours,
+        ours.replace(training=training),
+        seeds=(0, 1, 2),
+        share_below=100.0,
+        forecast=0.5,
+    )
