@@ -56,7 +56,7 @@ def _training_data(target: Target, account: Account, *, setup: Setup) -> Row:
     state = _data_state(target, account, setup=setup, fits=setup.train_rows == target.train_rows)
     if target.train_rows is None and state == "different":
         state = "unknown"
-    return _data_row("training_data", state, paper=told, ours=_with_task(ours, account, setup))
+    return _data_row("training_data", state, paper=told, ours=_with_task(ours, account, setup=setup))
 
 
 def _evaluation(target: Target, account: Account, *, setup: Setup) -> Row:
@@ -68,7 +68,7 @@ def _evaluation(target: Target, account: Account, *, setup: Setup) -> Row:
     state = _data_state(target, account, setup=setup, fits=setup.validation_rows == items)
     if items is None and state == "different":
         state = "unknown"
-    return _data_row("evaluation", state, paper=told, ours=_with_task(ours, account, setup))
+    return _data_row("evaluation", state, paper=told, ours=_with_task(ours, account, setup=setup))
 
 
 def _data_state(target: Target, account: Account, *, setup: Setup, fits: bool) -> State:
@@ -85,7 +85,7 @@ def _data_row(dimension: Dimension, state: State, *, paper: str, ours: str) -> R
     return Row(dimension=dimension, state=state, paper=paper, ours=ours, reason=why)
 
 
-def _with_task(ours: str, account: Account, setup: Setup) -> str:
+def _with_task(ours: str, account: Account, *, setup: Setup) -> str:
     """The count, and whose examples they are where that is not clear from it."""
     task = setup.recipe.task
     if task.name != account.recipe.task.name:
