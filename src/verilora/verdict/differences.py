@@ -56,7 +56,9 @@ def _training_data(target: Target, account: Account, *, setup: Setup) -> Row:
     state = _data_state(target, account, setup=setup, fits=setup.train_rows == target.train_rows)
     if target.train_rows is None and state == "different":
         state = "unknown"
-    return _data_row("training_data", state, paper=told, ours=_with_task(ours, account, setup=setup))
+    return _data_row(
+        "training_data", state, paper=told, ours=_with_task(ours, account, setup=setup)
+    )
 
 
 def _evaluation(target: Target, account: Account, *, setup: Setup) -> Row:
