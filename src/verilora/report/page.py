@@ -24,7 +24,7 @@ def _environment() -> Environment:
     )
     environment.filters["plain"] = _plain
     environment.tests["quantity"] = lambda value: type(value) in (int, float)
-    environment.filters["unbroken"] = lambda text: text.replace(" %", "\u00a0%")
+    environment.filters["unbroken"] = _unbroken
     return environment
 
 
@@ -34,3 +34,8 @@ def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _unbroken(text: str) -> str:
+    """The text with numbers that no line end parts from their unit or spread."""
+    return text.replace(" %", "\u00a0%").replace(" ± ", "\u00a0±\u00a0")
