@@ -27,6 +27,7 @@ from verilora.records.adapter import LoraConfig
 from verilora.records.events import Event
 from verilora.records.recipe import Recipe
 from verilora.records.run import Run
+from verilora.records.target import Target
 
 Refuse = Callable[[list[str], str], None]
 ROOT = Path(__file__).resolve().parents[2]
@@ -187,6 +188,7 @@ def test_every_error_is_documented_and_none_is_invented(refuse: Refuse) -> None:
     [
         ("run.json", keys_of(Run)),
         ("recipe.toml", keys_of(Recipe)),
+        ("target.json", keys_of(Target) - keys_of(Recipe)),
         (
             "events.jsonl",
             {"event"}.union(
