@@ -27,6 +27,28 @@ class Looked:
     recomputed: Any = None
 
 
+Document = Annotated[
+    str,
+    typer.Argument(
+        metavar="PATH",
+        show_default=False,
+        help="A verdict document (JSON), a reproduction's directory, or - for stdin.",
+    ),
+]
+PaperText = Annotated[
+    Path | None,
+    typer.Option("--paper-text", metavar="FILE", help="The paper (.txt, .pdf), for its quote."),
+]
+Preregistration = Annotated[
+    Path | None,
+    typer.Option("--preregistration", metavar="FILE", help="What was fixed before the runs."),
+]
+Anchors = Annotated[
+    Path | None,
+    typer.Option("--anchors", metavar="FILE", help="What anchors came to where it was run."),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Adds the command of this file."""
     command(
@@ -42,27 +64,11 @@ def register(app: typer.Typer) -> None:
 
 def judge(
     terminal: Terminal,
-    path: Annotated[
-        str,
-        typer.Argument(
-            metavar="PATH",
-            show_default=False,
-            help="A verdict document (JSON), a reproduction's directory, or - for stdin.",
-        ),
-    ],
+    path: Document,
     *,
-    paper_text: Annotated[
-        Path | None,
-        typer.Option("--paper-text", metavar="FILE", help="The paper (.txt, .pdf), for its quote."),
-    ] = None,
-    preregistration: Annotated[
-        Path | None,
-        typer.Option("--preregistration", metavar="FILE", help="What was fixed before the runs."),
-    ] = None,
-    anchors: Annotated[
-        Path | None,
-        typer.Option("--anchors", metavar="FILE", help="What anchors came to where it was run."),
-    ] = None,
+    paper_text: PaperText = None,
+    preregistration: Preregistration = None,
+    anchors: Anchors = None,
 ) -> None:
     """Judge a verdict by the rules, from the numbers in it.
 
@@ -70,28 +76,32 @@ def judge(
     statistics, score and confidence are computed again. Of a reproduction's directory everything
     is computed again from the predictions on; exit status 1 if its files do not fit together.
     """
+    looked = _look(path)
+    if paper_text is not None:
+        looked.paper_text = _read_paper(paper_text)
+    if anchors is not None:
+        looked.anchors = _read_anchors(anchors)
+    _judge(terminal, looked, pre=None if preregistration is None else _read_plan(preregistration))
+
+
+def _judge(terminal: Terminal, looked: Looked, *, pre: Any) -> None:
     from verilora.verdict.judge import judge as judged
     from verilora.verdict.tell import tell_judgement
 
-    looked = _look(path)
-    if paper_text is not None:
-        from verilora.paper_text import read_paper
-
-        looked.paper_text = read_paper(paper_text)
-    if anchors is not None:
-        looked.anchors = _read_anchors(anchors)
-    judgement = judged(
-        looked.document,
-        preregistration=None if preregistration is None else _read_plan(preregistration),
-        paper_text=looked.paper_text,
-        anchors=looked.anchors,
-    )
-    found = looked.recomputed
+    document, found = looked.document, looked.recomputed
+    given = {"paper_text": looked.paper_text, "anchors": looked.anchors}
+    judgement = judged(document, preregistration=pre, **given)
     told = None if found is None else {"identical": found.identical, "faults": [*found.faults]}
     mapping = {"judgement": judgement.to_mapping(), "recomputed": told}
-    terminal.tell(tell_judgement(looked.document, judgement), *_recomputed(found), mapping=mapping)
+    terminal.tell(tell_judgement(document, judgement), *_recomputed(found), mapping=mapping)
     if found is not None and found.faults:
         raise typer.Exit(1)
+
+
+def _read_paper(path: Path) -> str:
+    from verilora.paper_text import read_paper
+
+    return read_paper(path)
 
 
 def _look(path: str) -> Looked:
