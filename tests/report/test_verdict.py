@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from verilora.charts.panels import read_run
 from verilora.errors import DataError
 from verilora.records.protocol import DIMENSIONS
 from verilora.records.verdict import VerdictDocument, read_document
 from verilora.report import write_verdict_report
 from verilora.report.verdict import render
+from verilora.report.verdict_tables import Links
 from verilora.verdict.gates import rules
 
 PAYLOAD = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'&{{ 7 * 7 }}"
@@ -28,7 +30,7 @@ def words_of(page: Any) -> str:
 
 def test_a_reproduction_is_told(reproduction: Any, paper_text: str, read_page: Any) -> None:
     document = reproduction(*GOOD, text=paper_text)
-    text = render(document, links={"seed-0": "seed-0/report.html"})
+    text = render(document, links=Links({0: "seed-0/report.html"}))
     page = read_page(text)
     words = words_of(page)
     for piece in (
@@ -54,7 +56,7 @@ def test_a_reproduction_is_told(reproduction: Any, paper_text: str, read_page: A
 def test_a_proxy_shows_each_difference_and_each_rule(reproduction: Any, read_page: Any) -> None:
     states = {**DIFFERENT, "optimiser": "paper_silent", "metric": "equivalent"}
     document = reproduction(81.1, 82.1, None, states=states, failed={2: "it stopped"})
-    page = read_page(render(document, links={}))
+    page = read_page(render(document, links=Links()))
     words = words_of(page)
     for name in states:
         row = f"{DIMENSIONS[name]} their {name} our {name}"
@@ -69,7 +71,7 @@ def test_a_proxy_shows_each_difference_and_each_rule(reproduction: Any, read_pag
 
 
 def test_the_page_is_sound_html_that_loads_nothing(reproduction: Any, read_page: Any) -> None:
-    text = render(reproduction(*GOOD), links={"seed-1": "seed-1/report.html"})
+    text = render(reproduction(*GOOD), links=Links({1: "seed-1/report.html"}))
     page = read_page(text)
     ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
     assert len(ids) == len(set(ids))
@@ -103,7 +105,7 @@ def test_every_free_text_is_escaped(reproduction: Any, read_page: Any) -> None:
     data["verdict"] |= {"artifacts": [artifact], "reference_measured": data["verdict"]["measured"]}
     data["verdict"]["claim_citation"] |= {"notes": "n"}
     plan = data["verdicts"]["pre"]["plan"]
-    text = render(VerdictDocument.model_validate(hostile(data)), links={"seed-0": PAYLOAD})
+    text = render(VerdictDocument.model_validate(hostile(data)), links=Links({0: PAYLOAD}))
     page = read_page(text)
     assert not {tag for tag, _ in page.elements} & {"script", "img"}
     assert not [attrs for _, attrs in page.elements if any(name[:2] == "on" for name in attrs)]
@@ -116,7 +118,7 @@ def test_every_free_text_is_escaped(reproduction: Any, read_page: Any) -> None:
 def test_what_a_foreign_document_says_is_not_shown_as_true(read_page: Any) -> None:
     document = read_document(FOREIGN.read_bytes())
     assert document.verdict.status == "reproduced"
-    words = words_of(read_page(render(document, links={})))
+    words = words_of(read_page(render(document, links=Links())))
     assert "✓ reproduced" not in words
     assert "◐ partial At most that, for nothing here shows more." in words
     assert "the document says 'reproduced'; by the rules it is 'partial'" in words
@@ -133,7 +135,7 @@ def test_a_reference_is_shown_with_its_seeds(reproduction: Any, read_page: Any) 
     pre = data["verdicts"]["pre"]
     del pre["reported"]
     pre["plan"]["reference"] = {"name": "full fine-tuning", "seeds": [3, 4]}
-    words = words_of(read_page(render(VerdictDocument.model_validate(data), links={})))
+    words = words_of(read_page(render(VerdictDocument.model_validate(data), links=Links())))
     assert "full fine-tuning gave 89.7" in words
     assert "What differs from the reference" in words
     assert "Seeds of the reference" in words
@@ -142,18 +144,28 @@ def test_a_reference_is_shown_with_its_seeds(reproduction: Any, read_page: Any) 
 
 def test_a_preregistration_has_a_page_too(reproduction: Any, read_page: Any) -> None:
     pre = VerdictDocument(verdict=reproduction(*GOOD).verdicts.pre)
-    words = words_of(read_page(render(pre, links={})))
+    words = words_of(read_page(render(pre, links=Links())))
     assert "This is a preregistration" in words
     assert "… pending" in words
 
 
-def test_it_is_written_beside_the_verdict_with_links(reproduction: Any, tmp_path: Path) -> None:
-    (tmp_path / "verdict.json").write_bytes(reproduction(*GOOD).canonical())
-    (tmp_path / "seed-3").mkdir()
-    (tmp_path / "seed-3" / "report.html").write_text("its page")
+def test_it_is_written_beside_the_verdict_with_links(
+    reproduction: Any, write_run: Any, tmp_path: Path
+) -> None:
+    for name, seed in (("seed-0", 0), ("seed-1", 1), ("full-seed3", 3)):
+        (write_run(name, seed=seed) / "report.html").write_text("its page")
+    named = [read_run(tmp_path / name).digest for name in ("seed-0", "full-seed3")]
+    data = reproduction(*GOOD).to_mapping()
+    data["verdict"] |= {"runs": named[:1], "reference_runs": named[1:]}
+    data["verdict"]["reference_measured"] = {"values": [89.0], "unit": "percent", "seeds": [3]}
+    (tmp_path / "verdict.json").write_bytes(VerdictDocument.model_validate(data).canonical())
     path = write_verdict_report(tmp_path)
     assert path == tmp_path / "report.html"
-    assert 'href="seed-3/report.html"' in path.read_text("utf-8")
+    text = path.read_text("utf-8")
+    assert 'href="seed-0/report.html"' in text
+    assert 'href="full-seed3/report.html"' in text
+    assert "seed-1" not in text
+    assert "verilora evaluate seed-0" in text
     assert path.read_bytes() == write_verdict_report(tmp_path).read_bytes()
 
 

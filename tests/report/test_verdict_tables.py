@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from verilora.report.verdict_tables import (
+    Links,
     checks_told,
     digests_told,
     gates_told,
@@ -18,7 +19,7 @@ GOOD = tuple(100 * right / 408 for right in (361, 363, 365, 367, 369))
 
 def test_each_seed_stands_beside_what_it_is_compared_with(reproduction: Any) -> None:
     verdict = reproduction(*GOOD).verdict
-    (table,) = seeds_told(verdict, {"seed-2": "there"})
+    (table,) = seeds_told(verdict, Links({2: "there"}))
     assert table.beside == "less the paper's"
     assert table.rows[0][:4] == ("0", "88.48", "−1.22", "counts")
     assert [row.link for row in table.rows] == ["", "", "there", "", ""]
@@ -28,7 +29,7 @@ def test_each_seed_stands_beside_what_it_is_compared_with(reproduction: Any) -> 
 
 def test_a_seed_without_a_number_says_so(reproduction: Any) -> None:
     verdict = reproduction(89.0, None, 90.0, majority=None).verdict
-    (table,) = seeds_told(verdict, {})
+    (table,) = seeds_told(verdict, Links())
     assert table.rows[1][:4] == ("1", "–", "–", "failed, no number")
 
 
@@ -58,7 +59,9 @@ def test_plan_checks_and_digests(reproduction: Any) -> None:
     plan = dict(plan_told(pre))
     assert plan["seeds"] == "0, 1, 2, 3, 4"
     assert plan["digest"] == pre.digest
-    commands = [command for _, command in checks_told(verdict, pre, links={"seed-0": "x"})]
+    commands = [
+        command for _, command in checks_told(verdict, pre, links=Links({0: "seed-0/report.html"}))
+    ]
     assert commands[:3] == [
         "verilora judge .",
         "sha256sum preregistration.json",

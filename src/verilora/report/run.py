@@ -16,6 +16,7 @@ from verilora.charts import svg
 from verilora.charts.panels import panels, read_events, read_run
 from verilora.charts.words import metric_told
 from verilora.errors import DataError, VeriloraError
+from verilora.recipes.check import check_recipe
 from verilora.records.recipe import Recipe
 from verilora.report.page import fill
 from verilora.report.story import story
@@ -74,7 +75,7 @@ def _read_recipe(directory: Path) -> tuple[Recipe, str]:
     path = Path(directory) / "recipe.toml"
     try:
         text = path.read_text("utf-8")
-        return Recipe.model_validate(tomllib.loads(text)), text
+        return check_recipe(tomllib.loads(text), "its recipe"), text
     except OSError as error:
         raise DataError(
             f"{directory} holds no recipe.toml; the directory of a finished run is wanted",

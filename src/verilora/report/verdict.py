@@ -7,18 +7,19 @@ it. Every text of the document is escaped. Must not know models or data.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 from verilora.atomic import write_whole
 from verilora.charts import comparison_svg
 from verilora.charts.comparison import compare
 from verilora.charts.comparison_png import read_verdict_file
+from verilora.charts.panels import read_run
 from verilora.charts.words import unit_label
 from verilora.errors import DataError
 from verilora.records.verdict import Plan, Verdict, VerdictDocument
 from verilora.report.page import fill
 from verilora.report.verdict_tables import (
+    Links,
     checks_told,
     digests_told,
     gates_told,
@@ -57,15 +58,27 @@ def write_verdict_report(directory: Path) -> Path:
     Raises DataError if verdict.json is missing, damaged, or holds no verdict.
     """
     directory = Path(directory)
-    found = sorted(directory.glob("seed-*/report.html"))
-    links = {page.parent.name: page.relative_to(directory).as_posix() for page in found}
-    path = directory / "report.html"
-    write_whole(path, render(read_verdict_file(directory), links=links).encode())
+    path, document = directory / "report.html", read_verdict_file(directory)
+    write_whole(path, render(document, links=find_links(directory, document)).encode())
     return path
 
 
-def render(document: VerdictDocument, *, links: Mapping[str, str]) -> str:
-    """The page as text; `links` are addresses of the seeds' own pages, by "seed-0".
+def find_links(directory: Path, document: VerdictDocument) -> Links:
+    """The pages of the runs beside a verdict: of those runs alone whose records it names."""
+    verdict = verdict_of(document)
+    ours, theirs = {}, {}
+    for page in sorted(directory.glob("*/report.html")):
+        record = page.parent / "run.json"
+        if verdict is None or not record.is_file():
+            continue
+        run, address = read_run(page.parent), page.relative_to(directory).as_posix()
+        ours |= {run.seed: address} if run.digest in (verdict.runs or ()) else {}
+        theirs |= {run.seed: address} if run.digest in (verdict.reference_runs or ()) else {}
+    return Links(ours, theirs, whole=(directory / "target.json").is_file())
+
+
+def render(document: VerdictDocument, *, links: Links) -> str:
+    """The page as text; `links` lead to the runs' own pages.
 
     A document that says more than its numbers is shown as the rules judge it, with why.
     """

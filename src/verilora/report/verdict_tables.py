@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from verilora.records.measurement import Measured
@@ -18,6 +20,18 @@ HOLDS = {
     False: ("✗", "no", "failed"),
     None: ("–", "not checked", "open"),
 }
+
+
+@dataclass(frozen=True)
+class Links:
+    """Addresses of the runs' own pages by seed, relative to the verdict's page.
+
+    `whole`: all is there from which the verdict can be computed again.
+    """
+
+    ours: Mapping[int, str] = field(default_factory=dict)
+    reference: Mapping[int, str] = field(default_factory=dict)
+    whole: bool = False
 
 
 class SeedRow(NamedTuple):
@@ -55,19 +69,17 @@ class GateRow(NamedTuple):
     detail: str
 
 
-def seeds_told(verdict: Verdict, links: Mapping[str, str]) -> list[SeedTable]:
+def seeds_told(verdict: Verdict, links: Links) -> list[SeedTable]:
     """A table for our runs, and one for the reference's where it was measured."""
     tables = []
     theirs = "the reference" if verdict.reference_measured else "the paper"
     beside = f"less {theirs}'s"
     if seeds_of(verdict):
-        rows = [
-            _seed(verdict, one, link=links.get(f"seed-{one.seed}", "")) for one in seeds_of(verdict)
-        ]
+        rows = [_seed(verdict, one, links=links.ours) for one in seeds_of(verdict)]
         tables.append(SeedTable("Seeds", beside, rows, _total(verdict, verdict.measured)))
     if verdict.reference_measured is not None:
         other = verdict.replace(measured=verdict.reference_measured)
-        rows = [_seed(other, one, link="") for one in seeds_of(other)]
+        rows = [_seed(other, one, links=links.reference) for one in seeds_of(other)]
         total = _total(other, verdict.reference_measured)
         tables.append(SeedTable("Seeds of the reference", beside, rows, total))
     return tables
@@ -115,11 +127,11 @@ def gates_told(verdict: Verdict) -> list[GateRow]:
     ]
 
 
-def checks_told(verdict: Verdict, pre: Verdict | None, *, links: Mapping[str, str]) -> Rows:
+def checks_told(verdict: Verdict, pre: Verdict | None, *, links: Links) -> Rows:
     """What a command shows, and the command."""
     told = (
         "Compute everything again, from the predictions to this verdict:"
-        if links
+        if links.whole
         else ("Judge the document again, from the numbers in it:")
     )
     checks = [(told, "verilora judge .")]
@@ -127,8 +139,8 @@ def checks_told(verdict: Verdict, pre: Verdict | None, *, links: Mapping[str, st
         begin = pre.digest.removeprefix("sha256:")[:12]
         said = f"What was fixed before the runs; its digest must begin with {begin}:"
         checks.append((said, "sha256sum preregistration.json"))
-    if links:
-        first = sorted(links)[0]
+    if links.ours:
+        first = PurePosixPath(links.ours[min(links.ours)]).parent.as_posix()
         said = "Let a run's saved weights answer every example again:"
         checks.append((said, f"verilora evaluate {shlex.quote(first)}"))
     quote = next((gate for gate in verdict.gates or () if gate.rule == "EV-002"), None)
@@ -149,7 +161,7 @@ def digests_told(verdict: Verdict, pre: Verdict | None) -> Rows:
     return rows + [(file.name, file.sha256) for file in verdict.artifacts or ()]
 
 
-def _seed(verdict: Verdict, one: Seed, *, link: str) -> SeedRow:
+def _seed(verdict: Verdict, one: Seed, *, links: Mapping[int, str]) -> SeedRow:
     reported = verdict.reported
     value = "–" if one.value is None else shown_value(verdict, one.value)
     difference = "–"
@@ -158,6 +170,7 @@ def _seed(verdict: Verdict, one: Seed, *, link: str) -> SeedRow:
         difference = _signed(shown_value(verdict, one.value - reported.value)) if same else "–"
     state = "no number" if one.value is None else "counts"
     state = f"failed, {state}" if one.failed else state
+    link = "" if one.seed is None else links.get(one.seed, "")
     return SeedRow("–" if one.seed is None else str(one.seed), value, difference, state, link)
 
 
