@@ -102,3 +102,12 @@ def test_missing_and_damaged_files_are_named(write_run):
     (directory / "recipe.toml").unlink()
     with pytest.raises(DataError, match=r"holds no recipe\.toml"):
         render(directory)
+
+
+def test_a_recipe_with_values_taken_away_is_read(write_run):
+    directory = write_run()
+    path = directory / "recipe.toml"
+    text = path.read_text("utf-8")
+    assert 'checkpoint_every = "epoch"' in text
+    path.write_text(text.replace('checkpoint_every = "epoch"', 'checkpoint_every = "none"'))
+    assert "checkpoint_every" in render(directory)

@@ -76,6 +76,14 @@ def test_the_recipe_is_read_back(begun: RunDirectory, make_recipe: Callable[...,
     assert begun.begun_with() == make_recipe()
 
 
+def test_a_recipe_with_values_taken_away_is_read_back_too(
+    begun: RunDirectory, make_recipe: Callable[..., Recipe]
+) -> None:
+    recipe = make_recipe(checkpoint_every=None, max_gradient_norm=None)
+    begun.recipe.write_bytes(catalog.to_toml(recipe))
+    assert begun.begun_with() == recipe
+
+
 def test_damaged_records_are_checkpoint_errors(begun: RunDirectory) -> None:
     begun.recipe.write_text("name = ")
     with pytest.raises(CheckpointError, match="is not a recipe"):

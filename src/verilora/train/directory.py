@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from verilora.errors import CheckpointError, OutputError, VeriloraError
+from verilora.recipes.check import check_recipe
 from verilora.records.recipe import Recipe
 from verilora.records.run import Run
 from verilora.train.lock import NAME as LOCK
@@ -92,7 +93,7 @@ class RunDirectory:
         if not self.recipe.exists():
             return None
         try:
-            return Recipe.model_validate(tomllib.loads(self.recipe.read_text("utf-8")))
+            return check_recipe(tomllib.loads(self.recipe.read_text("utf-8")), "its recipe")
         except (ValueError, VeriloraError) as error:
             raise CheckpointError(
                 f"{self.recipe} is not a recipe: {error}; start anew with --force",
