@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from verilora.errors import RecipeError
@@ -22,8 +25,9 @@ def test_what_is_fixed_before(versus: Comparison) -> None:
     assert (plan.seeds, plan.reference.seeds) == ((0, 1, 2), (0, 1, 2))
     assert plan.reference.name == REFERENCE
     assert (plan.margin, plan.share_below) == (1.5, 100.0)
-    # Rank 2 on query and value, 16 wide: 2 · 2 · 2 · 16 and the head; and every weight there is.
-    assert plan.trainable == 128 + 34
+    # Rank 2 on query and value of one layer, A and B each, and the head; and every weight there is.
+    width = json.loads((Path(versus.ours.model.id) / "config.json").read_bytes())["hidden_size"]
+    assert plan.trainable == 2 * 2 * 2 * width + 2 * width + 2
     assert plan.reference.trainable is not None
     assert plan.reference.trainable > 1000
     assert plan.majority == 60.0

@@ -83,7 +83,7 @@ def demo(
     terminal.resume = f"what is done is kept; go on with:\n  {_again(out, seeds)}"
     terminal.note(INTRODUCTION + "\n")
     document = _train_all(terminal, out, seeds=numbers, force=force)
-    outcome = Outcome.of(out, numbers, document)
+    outcome = Outcome.of(out, numbers, document=document)
     terminal.tell(*told(outcome), mapping={"recipe": RECIPE, **to_mapping(outcome)})
 
 

@@ -34,7 +34,7 @@ class Outcome:
     """Of the verdict."""
 
     @classmethod
-    def of(cls, out: Path, seeds: Sequence[int], document: Any) -> Outcome:
+    def of(cls, out: Path, seeds: Sequence[int], *, document: Any) -> Outcome:
         """What lies in the demo's directory."""
         from verilora.train.directory import RunDirectory
 

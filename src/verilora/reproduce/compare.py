@@ -73,13 +73,13 @@ def conclude_files(place: Place, pre: Verdict, *, stamp: Stamp, paper: Paper) ->
     Raises DataError for a run that is missing.
     """
     sides = [
-        [read_result(path, seed) for seed, path in _places(place, pre, side)] for side in SIDES
+        [read_result(path, seed) for seed, path in _places(place, pre, side=side)] for side in SIDES
     ]
     runs = [found for side in sides for found in side if isinstance(found, Run)]
     metric = (pre.claim_citation and pre.claim_citation.reported_metric) or "accuracy"
     items = runs[0].data.validation_rows if runs else None
     ours, reference = (tuple(result_in(found, metric) for found in side) for side in sides)
-    directories = [path for side in SIDES for _, path in _places(place, pre, side)]
+    directories = [path for side in SIDES for _, path in _places(place, pre, side=side)]
     work = Work(
         results=ours,
         evaluated=items,
@@ -109,7 +109,7 @@ def recompute_comparison(path: Path | str) -> Recomputed:
     stamp = Stamp(verdict.agent_version or "", verdict.computed_at or "")
     document = conclude_files(place, pre, stamp=stamp, paper=before.paper or PAPER)
     identical = document.canonical() == place.verdict_file.read_bytes()
-    directories = [path for side in SIDES for _, path in _places(place, pre, side)]
+    directories = [path for side in SIDES for _, path in _places(place, pre, side=side)]
     faults = [fault for directory in directories for fault in faults_of(directory)]
     if not identical:
         faults.append("verdict.json differs from what the files of the runs give")
@@ -122,14 +122,16 @@ def _jobs(comparison: Comparison, place: Place, *, pre: Verdict) -> Iterator[Job
         for recipe in (comparison.reference, comparison.ours):
             seeded = recipe.replace(training=recipe.training.replace(seed=seed))
             method = recipe.training.method
-            yield Job(f"{method}, seed {seed}", seeded, _place(place, method, seed), pre.digest)
+            yield Job(
+                f"{method}, seed {seed}", seeded, _place(place, method, seed=seed), pre.digest
+            )
 
 
-def _place(place: Place, side: str, seed: int) -> Path:
+def _place(place: Place, side: str, *, seed: int) -> Path:
     return place.path / f"{side}-seed{seed}"
 
 
-def _places(place: Place, pre: Verdict, side: str) -> list[tuple[int, Path]]:
+def _places(place: Place, pre: Verdict, *, side: str) -> list[tuple[int, Path]]:
     """(seed, run directory) of a side."""
     plan = pre.plan
     if plan is None or plan.reference is None:
@@ -139,7 +141,7 @@ def _places(place: Place, pre: Verdict, side: str) -> list[tuple[int, Path]]:
             line=None,
         )
     seeds = plan.seeds if side == SIDES[0] else plan.reference.seeds
-    return [(seed, _place(place, side, seed)) for seed in seeds]
+    return [(seed, _place(place, side, seed=seed)) for seed in seeds]
 
 
 def _as_run(pre: Verdict, runs: Sequence[Run]) -> tuple[Row, ...]:

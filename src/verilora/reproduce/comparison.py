@@ -65,8 +65,7 @@ def register(comparison: Comparison, *, stamp: Stamp) -> Registered:
     """
     _refuse_unfit(comparison)
     material = gather(comparison.ours)
-    task, items = material.dataset.task, len(material.validation.labels)
-    metric = task.metrics[0]
+    metric, items = material.dataset.task.metrics[0], len(material.validation.labels)
     plans = [plan_for(part) for part in (material, _other(material, comparison.reference))]
     counts = [plan.parameters.trainable for plan in plans]
     rows = rows_between(
@@ -76,11 +75,24 @@ def register(comparison: Comparison, *, stamp: Stamp) -> Registered:
         items=items,
         environment=environment(),
     )
-    margin, source = comparison_margin("percent", items)
+    verdict = preregister(
+        CLAIM.replace(reported_metric=metric),
+        None,
+        protocol=rows,
+        plan=_plan(comparison, material, trainable=counts),
+        forecast=comparison.forecast,
+        stamp=stamp,
+    )
+    return Registered(verdict, max(plan.memory.peak for plan in plans))
+
+
+def _plan(comparison: Comparison, material: Material, *, trainable: list[int]) -> Plan:
+    task, labels = material.dataset.task, material.validation.labels
+    margin, source = comparison_margin("percent", len(labels))
     if comparison.margin is not None:
         margin, source = comparison.margin, "declared before the runs"
-    answers = majority(task, material.train.labels, validation_labels=material.validation.labels)
-    plan = Plan(
+    answers = majority(task, material.train.labels, validation_labels=labels)
+    return Plan(
         target=comparison.name,
         seeds=comparison.seeds,
         margin=margin,
@@ -89,21 +101,12 @@ def register(comparison: Comparison, *, stamp: Stamp) -> Registered:
         aggregation="mean",
         selection=SELECTIONS[comparison.ours.training.select],
         failed_run=FAILED_RUN,
-        trainable=counts[0],
+        trainable=trainable[0],
         data=material.dataset.digest,
-        majority=answers[metric],
-        reference=Reference(name=REFERENCE, seeds=comparison.seeds, trainable=counts[1]),
+        majority=answers[task.metrics[0]],
+        reference=Reference(name=REFERENCE, seeds=comparison.seeds, trainable=trainable[1]),
         share_below=comparison.share_below,
     )
-    verdict = preregister(
-        CLAIM.replace(reported_metric=metric),
-        None,
-        protocol=rows,
-        plan=plan,
-        forecast=comparison.forecast,
-        stamp=stamp,
-    )
-    return Registered(verdict, max(plan.memory.peak for plan in plans))
 
 
 def _refuse_unfit(comparison: Comparison) -> None:

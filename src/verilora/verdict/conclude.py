@@ -184,10 +184,10 @@ def _draft(preregistration: Verdict, work: Work, *, stamp: Stamp) -> Verdict:
     )
     if plan.reference is None and not others:
         return draft
-    return draft.replace(**_reference(plan, work, others))
+    return draft.replace(**_reference(plan, work, others=others))
 
 
-def _reference(plan: Plan, work: Work, others: tuple[Result, ...]) -> dict[str, Any]:
+def _reference(plan: Plan, work: Work, *, others: tuple[Result, ...]) -> dict[str, Any]:
     """The other side's fields of a comparison, and `reported` as it follows from them."""
     if plan.reference is None:
         raise _refused(f"{len(others)} runs of a reference are given, and the plan has none")

@@ -43,13 +43,14 @@ def rows_between(
     """
     pairs = [_told(recipe, metric=metric, items=items) for recipe in (ours, reference)]
     mine, theirs = ({**told, "environment": environment} for told in pairs)
-    rows = (_row(name, mine[name], theirs[name]) for name in DIMENSIONS)
+    rows = (_row(name, ours=mine[name], theirs=theirs[name]) for name in DIMENSIONS)
     return tuple(
-        _own_rate(row, ours, reference) if row.dimension == "optimiser" else row for row in rows
+        _own_rate(row, ours, reference=reference) if row.dimension == "optimiser" else row
+        for row in rows
     )
 
 
-def _row(name: str, ours: str, theirs: str) -> Row:
+def _row(name: str, *, ours: str, theirs: str) -> Row:
     given: dict[str, Any] = {"dimension": name, "paper": theirs, "ours": ours}
     if ours == theirs:
         return Row(**given, state="same")
@@ -58,7 +59,7 @@ def _row(name: str, ours: str, theirs: str) -> Row:
     return Row(**given, state="different")
 
 
-def _own_rate(row: Row, ours: Recipe, reference: Recipe) -> Row:
+def _own_rate(row: Row, ours: Recipe, *, reference: Recipe) -> Row:
     rate = ours.training.learning_rate
     level = reference.replace(training=reference.training.replace(learning_rate=rate))
     if row.state == "same" or _fields(ours, "optimiser") != _fields(level, "optimiser"):
