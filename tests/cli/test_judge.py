@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from verilora.reproduce import Recomputed
+
 ROOT = Path(__file__).resolve().parents[2]
 OWN = ROOT / "tests" / "vectors" / "verdict-of-another-service.json"
 EXAMPLE = ROOT.parent / "shared" / "examples" / "paper-2106.09685.json"
@@ -80,6 +82,54 @@ def test_a_result_that_is_not_as_good_is_no_error(
     told = verilora("judge", tmp_path)
     assert told.status == 0
     assert "80.4 ± 0.3; the paper says 89.7 ± 0.7; 9.3 below, which is more than 1.4." in told.out
+
+
+def test_anchors_are_looked_at(verilora: Any, reproduction: Any, tmp_path: Path) -> None:
+    result = dict.fromkeys(("where", "tolerance", "source", "seconds"))
+    result |= {"name": "tiny", "title": "t", "measured": "m", "unit": "percent", "state": "drift"}
+    result |= {
+        "latest": 1.0,
+        "expected": 2.0,
+        "detail": "d",
+        "environment": {},
+        "computed_at": "now",
+    }
+    document, anchors = tmp_path / "verdict.json", tmp_path / "anchors.json"
+    document.write_bytes(reproduction(89.0, 89.5, 90.0).canonical())
+    anchors.write_text(json.dumps({"format": "verilora.anchors/1", "results": [result]}))
+    told = verilora("judge", document, "--anchors", anchors)
+    assert told.status == 0
+    assert "anchors have drifted: tiny" in told.out
+
+
+@pytest.mark.parametrize("target", [True, False], ids=["of a paper's cell", "of two methods"])
+@pytest.mark.parametrize("faults", [(), ("seed-0: it was edited",)], ids=["sound", "edited"])
+def test_of_a_directory_all_is_computed_again(
+    verilora: Any,
+    reproduction: Any,
+    write_run: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    target: bool,
+    faults: tuple[str, ...],
+) -> None:
+    directory = write_run("reproduction/seed-0").parent
+    document = reproduction(89.0, 89.5, 90.0)
+    (directory / "verdict.json").write_bytes(document.canonical())
+    (directory / "preregistration.json").write_bytes(document.verdicts.pre.canonical())
+    found = Recomputed(document, not faults, faults)
+    if target:
+        (directory / "target.json").write_text("{}")
+        monkeypatch.setattr("verilora.reproduce.recompute", lambda path: found)
+    else:
+        name = "verilora.reproduce.compare.recompute_comparison"
+        monkeypatch.setattr(name, lambda path: found)
+    told = verilora("judge", directory)
+    assert told.status == (1 if faults else 0)
+    wanted = "do NOT fit together:\n  - seed-0: it was edited" if faults else "the same to the byte"
+    assert wanted in told.out
+    as_json = json.loads(verilora("judge", directory, "--json").out)
+    assert as_json["recomputed"] == {"identical": not faults, "faults": [*faults]}
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,7 @@ def test_it_is_written_beside_the_verdict_with_links(
     assert 'href="full-seed3/report.html"' in text
     assert "seed-1" not in text
     assert "verilora evaluate seed-0" in text
+    assert "from the predictions to this verdict" not in text
     assert path.read_bytes() == write_verdict_report(tmp_path).read_bytes()
 
 

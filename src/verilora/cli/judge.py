@@ -14,7 +14,6 @@ from verilora.cli.terminal import Terminal
 from verilora.errors import DataError
 
 STDIN = "-"
-OF_A_REPRODUCTION = ("target.json", "preregistration.json", "verdict.json")
 
 
 @dataclass
@@ -108,20 +107,30 @@ def _look(path: str) -> Looked:
     directory = Path(path)
     if path == STDIN or not directory.is_dir():
         return Looked(_read_document(path))
-    if not all((directory / name).is_file() for name in OF_A_REPRODUCTION):
-        return Looked(_read_document(str(directory / "verdict.json")))
-    from verilora.reproduce import recompute
+    document = _read_document(str(directory / "verdict.json"))
+    if not (directory / "preregistration.json").is_file() or not any(directory.glob("*/run.json")):
+        return Looked(document)
     from verilora.reproduce.directory import Place
 
-    found, place = recompute(directory), Place(directory)
+    place = Place(directory)
     report = place.anchors()
-    # What is judged is what the file says; what it should say is in `recomputed`.
     return Looked(
-        document=place.verdict(),
+        document,
         paper_text=place.paper_text(),
         anchors=report.states() if report else None,
-        recomputed=found,
+        recomputed=_recompute(directory),
     )
+
+
+def _recompute(directory: Path) -> Any:
+    """Of a paper's cell, or of two methods that were both measured."""
+    if (directory / "target.json").is_file():
+        from verilora.reproduce import recompute
+
+        return recompute(directory)
+    from verilora.reproduce.compare import recompute_comparison
+
+    return recompute_comparison(directory)
 
 
 def _read_document(path: str) -> Any:

@@ -74,7 +74,8 @@ def find_links(directory: Path, document: VerdictDocument) -> Links:
         run, address = read_run(page.parent), page.relative_to(directory).as_posix()
         ours |= {run.seed: address} if run.digest in (verdict.runs or ()) else {}
         theirs |= {run.seed: address} if run.digest in (verdict.reference_runs or ()) else {}
-    return Links(ours, theirs, whole=(directory / "target.json").is_file())
+    whole = bool(ours) and (directory / "preregistration.json").is_file()
+    return Links(ours, theirs, whole=whole)
 
 
 def render(document: VerdictDocument, *, links: Links) -> str:
