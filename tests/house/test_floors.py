@@ -25,13 +25,13 @@ FLOORS = {
     "report": 3.5,
     **dict.fromkeys(["lora", "data", "recipes", "charts", "verdict", "paper_text"], 3),
     **dict.fromkeys(["train", "serve", "claims"], 4),
-    **dict.fromkeys(["reproduce", "registry"], 5),
+    **dict.fromkeys(["reproduce", "anchors", "registry"], 5),
     "web": 6,
     "cli": 7,
     "__main__": 8,
 }
 FROM_ANYWHERE = {"errors", "records"}
-WORKSHOP = {"kernels", "lora", "data", "train", "serve"}
+WORKSHOP = {"kernels", "lora", "data", "train", "anchors", "serve"}
 ARCHIVE = {"verdict", "claims", "registry", "web"}
 CORRIDOR = {"cli", "reproduce", "__main__"}
 HEAVY = {"torch", "transformers", "peft", "accelerate", "datasets"}

@@ -1,0 +1,1 @@
+"""Known configurations, run again: is the machinery healthy?"""
