@@ -25,9 +25,12 @@ from verilora import errors
 from verilora.lora import attach
 from verilora.records.adapter import LoraConfig
 from verilora.records.events import Event
+from verilora.records.failure import Failure
 from verilora.records.recipe import Recipe
 from verilora.records.run import Run
 from verilora.records.target import Target
+from verilora.records.verdict import VerdictDocument
+from verilora.verdict.gates import rules
 
 Refuse = Callable[[list[str], str], None]
 ROOT = Path(__file__).resolve().parents[2]
@@ -197,6 +200,8 @@ def test_every_error_is_documented_and_none_is_invented(refuse: Refuse) -> None:
             ),
         ),
         ("verilora.json", None),
+        ("verdict.json", keys_of(VerdictDocument)),
+        ("failed.json", keys_of(Failure)),
     ],
 )
 def test_every_key_is_documented(
@@ -208,6 +213,11 @@ def test_every_key_is_documented(
         pytest.fail(f"docs/files.md: give {title} a heading and tell of its keys", pytrace=False)
     missing = sorted(key for key in wanted if not names(code_of(own), key))
     refuse([f"docs/files.md: `{title}`: {key}" for key in missing], "keys that are not told:")
+
+
+def test_every_rule_of_verdicts_is_told_as_it_is_in_code() -> None:
+    told = dict(re.findall(r"^\| (EV-\d{3}) \| (.+?) \|$", read("docs/verdicts.md"), re.M))
+    assert told == {number: rule.rstrip(".") for number, rule in rules().items()}
 
 
 def test_the_rules_find_what_they_forbid() -> None:
