@@ -27,7 +27,7 @@ def test_the_facts_are_those_of_the_files(make_target: Make, recipe: Recipe) -> 
     assert found.majority == 60.0
     assert found.setup.truncated == 0
     assert found.setup.longest <= 11
-    assert found.plan.parameters.adapter == 2 * 2 * (2 * 16)
+    assert found.plan.parameters.adapter == 2 * 2 * (2 * 32)
     assert "torch" in found.setup.environment
 
 
@@ -52,8 +52,8 @@ def test_a_directory_shows_what_it_is_not(make_target: Make, recipe: Recipe, bas
     other = make_target(bases=("some/base",), shape={"model_type": "roberta"})
     likeness, told = likeness_of_base(other, recipe, place=base)
     assert likeness == "different"
-    assert "bert, 1 layers, 16 wide" in told
-    alike = make_target(bases=("some/base",), shape={"model_type": "bert", "hidden_size": 16})
+    assert "bert, 1 layers, 32 wide" in told
+    alike = make_target(bases=("some/base",), shape={"model_type": "bert", "hidden_size": 32})
     likeness, told = likeness_of_base(alike, recipe, place=base)
     assert likeness == "unknown"
     assert "name the base by that id" in told

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from verilora.errors import ModelError, TrainingError
-from verilora.records.events import Event, Started
+from verilora.records.events import Checkpointed, Event, Started
 from verilora.records.failure import Failure
 from verilora.records.recipe import Recipe
 from verilora.records.run import Run
@@ -61,16 +61,17 @@ def test_an_error_keeps_its_kind_and_words(recipe: Recipe, tmp_path: Path) -> No
 def test_a_killed_process_is_told_and_goes_on(recipe: Recipe, tmp_path: Path) -> None:
     mine = jobs(recipe, tmp_path, 0, 1, epochs=40)
 
-    def kill(name: str, event: Event) -> None:
-        del event
-        if name == "seed 1" and (tmp_path / "seed-1/checkpoint").exists():
+    def kill(_: str, event: Event) -> None:
+        if isinstance(event, Checkpointed):
             for process in _children():
                 os.kill(process, signal.SIGKILL)
 
     with pytest.raises(TrainingError, match="the same command goes on"):
         run_jobs(mine, workers=2, listen=kill)
-    found = run_jobs(mine, workers=2)
-    assert all(isinstance(run, Run) for run in found.values())
+    begun = [job for job in mine if (job.out / "checkpoint").exists()]
+    found = run_jobs(begun, workers=1)
+    assert begun
+    assert all(isinstance(run, Run) and run.resumed == 1 for run in found.values())
 
 
 def _children() -> list[int]:

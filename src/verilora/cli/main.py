@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from verilora import __version__
-from verilora.cli import adapters, anchors, demo, doctor, judge, plan, recipes, runs
+from verilora.cli import adapters, anchors, demo, doctor, judge, plan, recipes, reproduce, runs
 from verilora.cli.command import Debug, Quiet
 from verilora.cli.terminal import Interrupted
 from verilora.errors import VeriloraError
@@ -50,7 +50,7 @@ def _everywhere(*, quiet: Quiet = False, debug: Debug = False, version: Version 
     """Options before the command hold for every command."""
 
 
-for group in (demo, runs, adapters, plan, judge, recipes, anchors, doctor):
+for group in (demo, runs, adapters, reproduce, plan, judge, recipes, anchors, doctor):
     group.register(app)
 
 

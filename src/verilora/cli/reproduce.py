@@ -1,0 +1,220 @@
+"""`reproduce`: one cell of a paper's table, run and judged."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from verilora.cli.command import command
+from verilora.cli.progress import drawn_together
+from verilora.cli.runs import Settings, draw_pages
+from verilora.cli.seeds import parse_seeds
+from verilora.cli.terminal import Terminal
+
+ANCHORS = Path("runs/anchors/anchors.json")
+
+TargetName = Annotated[
+    str,
+    typer.Argument(
+        metavar="TARGET",
+        show_default=False,
+        help="A cell: paper/table/row/column (verilora recipes list names them).",
+    ),
+]
+As = Annotated[
+    Literal["paper", "scripts"],
+    typer.Option(
+        "--as", help="Whose account to follow where paper and its authors' scripts differ."
+    ),
+]
+Model = Annotated[
+    str | None, typer.Option("--model", metavar="ID_OR_DIR", help="Another base than the paper's.")
+]
+Data = Annotated[
+    Path | None, typer.Option("--data", metavar="DIR", help="Local files instead of the hub.")
+]
+Seeds = Annotated[
+    str | None,
+    typer.Option("--seeds", metavar="0,1,…", help="One run each [as many as the paper's, from 0]."),
+]
+Limit = Annotated[
+    int | None,
+    typer.Option("--limit", min=1, metavar="N", help="The first N examples of each split alone."),
+]
+Start = Annotated[
+    Path | None,
+    typer.Option("--start", metavar="ADAPTER", help="An adapter that training goes on from."),
+]
+Margin = Annotated[
+    float | None,
+    typer.Option(
+        "--margin", metavar="POINTS", help="Half the width of what counts as the same [by rule]."
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command of this file."""
+    command(
+        app,
+        "reproduce",
+        examples="""
+        verilora reproduce lora/table2/roberta-base/mrpc
+        verilora reproduce lora/table2/roberta-base/cola --data cola/ --seeds 0,1,2
+        verilora reproduce lora/table2/roberta-base/mrpc --set training.epochs=3 --limit 100
+        """,
+    )(reproduce)
+
+
+def reproduce(
+    terminal: Terminal,
+    target: TargetName,
+    *,
+    teller: As = "paper",
+    model: Model = None,
+    data: Data = None,
+    seeds: Seeds = None,
+    limit: Limit = None,
+    settings: Settings = None,
+    start: Start = None,
+    margin: Margin = None,
+    want: Annotated[
+        Literal["reproduced", "not_reproduced", "partial"] | None,
+        typer.Option("--want", help="Refuse to begin if this verdict is out of reach."),
+    ] = None,
+    paper_text: Annotated[
+        Path | None,
+        typer.Option("--paper-text", metavar="FILE", help="The paper (.txt, .pdf), for its quote."),
+    ] = None,
+    anchors: Annotated[
+        Path | None,
+        typer.Option("--anchors", metavar="FILE", help=f"What anchors came to [{ANCHORS}]."),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Runs at once [as cores and memory allow].")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where all goes [runs/TARGET].")
+    ] = None,
+) -> None:
+    """Reproduce one number of a paper, and judge what came out.
+
+    First it is written down what will be done (preregistration.json), then every seed is run, then
+    the verdict follows by rules. What differs from the paper is found and recorded; the verdict
+    can be no stronger than that allows. Stopped at any moment, the same command goes on.
+    """
+    from verilora.recipes.targets import find_target
+
+    wish = {
+        "target": find_target(target),
+        "teller": teller,
+        "model": model,
+        "data": None if data is None else str(data),
+        "seeds": None if seeds is None else parse_seeds(seeds),
+        "limit": limit,
+        "settings": tuple(settings or ()),
+        "start": None if start is None else str(start),
+        "margin": margin,
+    }
+    directory = out or Path("runs") / target.replace("/", "-")
+    evidence = {"paper_text": paper_text, "anchors": anchors}
+    _run(terminal, wish, directory=directory, jobs=jobs, want=want, evidence=evidence)
+
+
+def _run(
+    terminal: Terminal,
+    wish: dict[str, Any],
+    *,
+    directory: Path,
+    jobs: int | None,
+    want: str | None,
+    evidence: dict[str, Path | None],
+) -> None:
+    looked_at = _read(**evidence)
+    terminal.note(f"looking at base and data of {wish['target'].name} ...")
+    import verilora.reproduce as corridor
+
+    ready = corridor.prepare(corridor.Wish(**wish), workers=jobs)
+    if want is not None:
+        corridor.foresee(ready, want)
+    for note in ready.notes:
+        terminal.note(f"note: {note}")
+    terminal.resume = "all up to the last checkpoints is kept; the same command goes on"
+    with drawn_together(terminal) as listen:
+        document = corridor.reproduce(
+            ready.wish,
+            directory,
+            ready=ready,
+            listen=listen,
+            registered=lambda made: terminal.note(_announced(made, directory)),
+            evidence=corridor.Evidence(**looked_at),
+        )
+    draw_verdict(directory)
+    from verilora.verdict.tell import tell
+
+    told = tell(document, directory=str(directory))
+    terminal.tell(told, "\n" + _places(directory), mapping=document.to_mapping())
+
+
+def _read(*, paper_text: Path | None, anchors: Path | None) -> dict[str, Any]:
+    """What the gates look at, before anything is run: a fault in it costs no time."""
+    from verilora.paper_text import read_paper
+    from verilora.records.anchor import read_report
+
+    chosen = anchors or (ANCHORS if ANCHORS.is_file() else None)
+    report = read_report(_bytes_of(chosen), name=str(chosen)) if chosen else None
+    return {"paper_text": read_paper(paper_text) if paper_text else None, "anchors": report}
+
+
+def _bytes_of(path: Path) -> bytes:
+    from verilora.errors import DataError
+
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be read: {error.strerror}; verilora anchors run writes one",
+            file=path,
+            line=None,
+        ) from error
+
+
+def draw_verdict(directory: Path) -> None:
+    """Leaves a page in each run's directory, and the picture and page of the verdict."""
+    from verilora.charts import write_verdict
+    from verilora.report import write_verdict_report
+
+    for run in sorted(directory.glob("seed-*/run.json")):
+        if not (run.parent / "report.html").exists():
+            draw_pages(run.parent)
+    write_verdict(directory)
+    write_verdict_report(directory)
+
+
+def _announced(made: Any, directory: Path) -> str:
+    """What is fixed before the runs, and the most that can come of them."""
+    from verilora.reproduce.outlook import prospects_told
+
+    plan = made.plan
+    seeds = ", ".join(map(str, plan.seeds))
+    fixed = (
+        f"Fixed in {directory / 'preregistration.json'} before the first run: seeds {seeds}; "
+        f"margin ±{plan.margin:.3g} ({plan.margin_source})."
+    )
+    return f"{textwrap.fill(fixed, 98)}\n{prospects_told(made)}\n"
+
+
+def _places(directory: Path) -> str:
+    from verilora.cli.summary import aligned
+
+    rows = [
+        ("page", "report.html"),
+        ("picture", "verdict.png"),
+        ("verdict", "verdict.json"),
+        ("fixed before", "preregistration.json"),
+    ]
+    told = aligned([(name, str(directory / file)) for name, file in rows], indent="  ")
+    return f"Where to look\n{told}"
