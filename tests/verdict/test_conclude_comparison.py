@@ -107,6 +107,22 @@ def test_numbers_of_a_reference_that_was_never_planned(kit: Any, sound: Verdict)
     assert "EV-013" in [gate.rule for gate in judgement.gates if gate.passed is False]
 
 
+def test_a_verdict_cannot_plan_for_itself(kit: Any, sound: Verdict) -> None:
+    """Without any number to compare with nothing follows, whatever the verdict says it planned."""
+    plan = kit.versus().plan
+    pre = kit.versus().replace(plan=plan.replace(reference=None))
+    bare = Verdict(
+        **{
+            name: getattr(sound, name)
+            for name in sound.model_fields_set
+            if name not in ("reported", "statistics") and not name.startswith("reference_")
+        }
+    )
+    for own in (bare, bare.replace(plan=plan)):
+        judgement = judged(own.replace(preregistration=pre.digest), pre)
+        assert (judgement.status, judgement.level) == ("pending", "unknown")
+
+
 def test_a_wide_margin_is_told_whatever_the_reference_s_spread(kit: Any) -> None:
     pre = kit.versus(planned={"margin": 4.0})
     made = kit.compared(kit.items(320, runs=3), kit.items(321, step=9, runs=3), pre=pre)

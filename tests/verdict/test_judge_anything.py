@@ -83,6 +83,8 @@ VERDICT = st.fixed_dictionaries(
         "reported": maybe(REPORTED),
         "measured": maybe(MEASURED),
         "sanity": maybe(SANITY),
+        "reference_measured": maybe(MEASURED),
+        "reference_sanity": maybe(SANITY),
     },
 )
 

@@ -22,8 +22,8 @@ class Case:
     @property
     def reference(self) -> Reference | None:
         """What our runs are compared with, where the plan says that it is measured too."""
-        plans = (self.preregistration and self.preregistration.plan, self.verdict.plan)
-        return next((plan.reference for plan in plans if plan and plan.reference), None)
+        pre = self.verdict if self.verdict.kind == "PRE" else self.preregistration
+        return pre.plan.reference if pre is not None and pre.plan is not None else None
 
     @property
     def compares(self) -> bool:
@@ -42,3 +42,9 @@ class Answer:
 def unchecked(why: str) -> Answer:
     """An answer that says only why there is none."""
     return Answer(None, f"not checked: {why}")
+
+
+def is_to_measure(verdict: Verdict) -> bool:
+    """True for a preregistration whose reference will be measured: no number is there yet."""
+    plan = verdict.plan if verdict.kind == "PRE" else None
+    return plan is not None and plan.reference is not None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from verilora.records.measurement import Measured, Reported
 from verilora.records.verdict import Verdict
-from verilora.verdict.case import Answer, Case, unchecked
+from verilora.verdict.case import Answer, Case, is_to_measure, unchecked
 from verilora.verdict.limits import Reason
 from verilora.verdict.readings import decimals_of, is_share, shown_decimals
 from verilora.verdict.statistics import resolution, side_of
@@ -126,7 +126,7 @@ def unrecorded(verdict: Verdict) -> tuple[Reason, ...]:
         "runs": "of how many runs the paper's value is made is not recorded",
         "aggregation": "whether the paper gives a mean, a median or a single run is not recorded",
     }
-    to_measure = verdict.plan is not None and verdict.plan.reference is not None
+    to_measure = is_to_measure(verdict)
     for field, sentence in asked.items():
         if not to_measure and (reported is None or not reported.says(field)):
             found.append(Reason(name=field, sentence=f"{sentence} (reported.{field})"))

@@ -8,7 +8,7 @@ from verilora.errors import DataError
 from verilora.records.measurement import Measured, Reported
 from verilora.records.protocol import Level
 from verilora.records.verdict import Gate, Status, Verdict
-from verilora.verdict.case import Case
+from verilora.verdict.case import Case, is_to_measure
 from verilora.verdict.comparison import comparison_margin
 from verilora.verdict.decide import Evidence, Ruling, decide
 from verilora.verdict.gates import REGISTRATION, UNITS, check_gates
@@ -94,8 +94,7 @@ def find_level(verdict: Verdict) -> Level:
     declared = verdict.protocol_match
     citation = verdict.claim_citation
     numbered = citation is not None and citation.reported_value is not None
-    compares = verdict.plan is not None and verdict.plan.reference is not None
-    if verdict.reported is None and not numbered and not compares:
+    if verdict.reported is None and not numbered and not is_to_measure(verdict):
         return "unknown"
     if not verdict.protocol:
         return lowest([declared or "unknown", "proxy"])
