@@ -24,6 +24,7 @@ from pydantic import BaseModel
 from verilora import errors
 from verilora.lora import attach
 from verilora.records.adapter import LoraConfig
+from verilora.records.anchor import AnchorReport
 from verilora.records.events import Event
 from verilora.records.failure import Failure
 from verilora.records.recipe import Recipe
@@ -202,6 +203,7 @@ def test_every_error_is_documented_and_none_is_invented(refuse: Refuse) -> None:
         ("verilora.json", None),
         ("verdict.json", keys_of(VerdictDocument)),
         ("failed.json", keys_of(Failure)),
+        ("anchors.json", keys_of(AnchorReport)),
     ],
 )
 def test_every_key_is_documented(
