@@ -73,6 +73,11 @@ def document(status, decision, *, adapter=73_728, values=(77.0, 76.0, 78.0)):
         decision=decision,
         measured=Measured(values=values, unit="percent"),
         reported=reported_of(theirs),
+        caveats=(
+            "seed 1 failed and counts all the same",
+            "the adapter has 9 of 10",
+            "not checked: the quote 'x'",
+        ),
         statistics=statistics if len(values) > 1 else None,
         sanity=Sanity(adapter=(adapter,) * 3, encoder=(22_713_216,) * 3),
     )
@@ -99,7 +104,9 @@ def test_the_verdict_in_plain_words(status, decision, said):
         "3 runs of LoRA gave 77.00 ± 1.00; full fine-tuning gave 78.00 ± 1.00; "
     )
     assert said in follows
-    assert "[-2.7, 0.7], the margins are ±1.5 points" in follows
+    assert "[-2.7, 0.7], the margins are ±1.5 points: it lies" in follows
+    assert follows.endswith("; seed 1 failed and counts all the same.")
+    assert "quote" not in follows
     assert share == (
         "LoRA trained 73,728 parameters beside the encoder's 22,713,216: 0.32 %, "
         "below the 1 % that was fixed as well."

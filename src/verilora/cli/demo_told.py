@@ -126,6 +126,12 @@ def verdict_told(document: Any) -> list[str]:
     return [asked, _measured(verdict, plan), _follows(verdict), *_share(verdict, plan)]
 
 
+def _why(verdict: Any) -> list[str]:
+    """What else holds the verdict where it is; the quote and the share have their own place."""
+    apart = ("not checked: the quote", "the adapter has")
+    return [caveat for caveat in verdict.caveats or () if not caveat.startswith(apart)]
+
+
 def _measured(verdict: Any, plan: Any) -> str:
     from verilora.verdict.words import summary
 
@@ -140,7 +146,7 @@ def _measured(verdict: Any, plan: Any) -> str:
 
 
 def _follows(verdict: Any) -> str:
-    from verilora.verdict.words import interval_told
+    from verilora.verdict.words import SAID, interval_told
 
     status = verdict.status.replace("_", " ")
     ends = ENDS.get(verdict.status, "That settles nothing")
@@ -149,7 +155,9 @@ def _follows(verdict: Any) -> str:
     if found is None:
         return f"{sentence}: single runs have no spread to judge by."
     low, high = found.interval90
-    return f"{sentence}: {interval_told(low, high, margin=found.margin, unit=found.unit)}."
+    interval = interval_told(low, high, margin=found.margin, unit=found.unit)
+    reasons = [f"{interval}: {SAID[verdict.decision]}", *_why(verdict)]
+    return f"{sentence}: {'; '.join(reasons)}."
 
 
 def _share(verdict: Any, plan: Any) -> list[str]:
@@ -203,8 +211,8 @@ def _seed_by_seed(outcome: Outcome) -> list[str]:
     ]
     seeds = ", ".join(map(str, outcome.seeds))
     return [
-        f"Means over the seeds {seeds}, and the time of one run; of the head alone, seed "
-        f"{outcome.seeds[0]}. Seed by seed: {'; '.join(each)}."
+        f"Accuracy and time are means over the seeds {seeds} (of the head alone: seed "
+        f"{outcome.seeds[0]}). Seed by seed: {'; '.join(each)}."
     ]
 
 
