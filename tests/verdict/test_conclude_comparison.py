@@ -159,6 +159,18 @@ def test_both_sides_name_the_preregistration(kit: Any) -> None:
     assert made.status in down_from("partial")
 
 
+def test_the_order_of_the_runs_does_not_matter(kit: Any) -> None:
+    pre = kit.versus()
+    ours = kit.results(*kit.items(320, step=1, runs=3), pre=pre, adapter=73, encoder=9000)
+    theirs = kit.results(*kit.items(321, step=2, runs=3), pre=pre, trainable=9000)
+    bytes_of = {
+        conclude(pre, Work(a, 408, 408, reference=b), stamp=kit.after).canonical()
+        for a in (ours, ours[::-1])
+        for b in (theirs, theirs[::-1], theirs[1:] + theirs[:1])
+    }
+    assert len(bytes_of) == 1
+
+
 def test_one_side_alone_is_refused(kit: Any) -> None:
     pre, plain = kit.versus(), kit.pre()
     with pytest.raises(DataError, match="no run of 'full fine-tuning' is given"):
