@@ -92,7 +92,7 @@ def test_numbers_in_two_units_are_not_drawn_on_one_axis(reproduction: Any) -> No
 def test_a_reference_that_was_measured_takes_the_papers_place(reproduction: Any) -> None:
     document = reproduction(*GOOD)
     pre = document.verdicts.pre
-    reference = {"name": "full fine-tuning", "seeds": (0, 1)}
+    reference = {"name": "full fine-tuning of the same base", "seeds": (0, 1)}
     plan = pre.plan.to_mapping() | {"reference": reference}
     bare = {key: value for key, value in pre.to_mapping().items() if key != "reported"}
     theirs = {"values": (89.0, 90.4), "unit": "percent"}
@@ -100,7 +100,9 @@ def test_a_reference_that_was_measured_takes_the_papers_place(reproduction: Any)
     whole = VerdictDocument.model_validate(
         {"verdict": post, "verdicts": {"pre": bare | {"plan": plan}}}
     )
-    rows = compare(whole).rows
+    found = compare(whole)
+    rows = found.rows
+    assert "to each side of full fine-tuning of the same base." in found.caption
     assert [row.label for row in rows[:2]] == ["full fine-tuning", "its seeds"]
     assert rows[1].values == (89.0, 90.4)
 

@@ -14,6 +14,7 @@ from verilora.verdict.meaning import (
     cited,
     differences,
     headline,
+    level_told,
     margin_told,
     meaning_of,
     reported_told,
@@ -51,6 +52,8 @@ def test_a_reference_is_told_by_its_name(kit: Any) -> None:
     assert "; full fine-tuning gave 89.7 ± 0.7; " in headline(kit.post(pre=pre), plan)
     told = meaning_of("reproduced", plan=plan, compared=True)
     assert told.startswith("the two are the same within the margin")
+    assert level_told("exact", plan).startswith("both sides were run alike")
+    assert level_told("exact", pre.plan) == LEVEL["exact"]
     assert meaning_of("reproduced", plan=pre.plan, compared=True) == STATUS["reproduced"]
 
 
@@ -116,4 +119,6 @@ def test_reasons_do_not_repeat_the_differences(kit: Any) -> None:
 
 def test_small_words(kit: Any) -> None:
     assert shown_value(kit.post(), 89.456) == "89.46"
+    computed = kit.post().replace(reported=kit.reported(value=80.123456))
+    assert shown_value(computed, 89.456) == "89.46"
     assert margin_told(kit.plan()).startswith("±1.4 points: twice the standard deviation")

@@ -102,8 +102,9 @@ def _paper(verdict: Verdict, plan: Plan | None) -> Row:
     assert reported is not None
     value, spread = reported.value, reported.spread
     span = None if not spread else (value - spread, value + spread)
-    named = plan.reference.name if plan and plan.reference else "the paper"
-    label = named if len(named) <= 18 else "compared with"
+    # The left side has room for a few words; the caption has them all.
+    named = plan.reference.name.split(" of ")[0] if plan and plan.reference else "the paper"
+    label = named if len(named) <= 18 else "the reference"
     return Row(label, "paper", (value,), span, printed(reported))
 
 

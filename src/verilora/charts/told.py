@@ -16,19 +16,20 @@ SEEN = {
 
 def caption(verdict: Verdict, plan: Plan | None, *, margin: float | None, drawn: bool) -> str:
     """A few sentences; `drawn` says whether the majority class is in the picture."""
-    told = [_marks(verdict, margin), _ours(verdict), *_failed(verdict)]
+    told = [_marks(verdict, plan, margin=margin), _ours(verdict), *_failed(verdict)]
     told += [] if drawn else _majority(verdict, plan)
     return " ".join(sentence for sentence in told if sentence)
 
 
-def _marks(verdict: Verdict, margin: float | None) -> str:
+def _marks(verdict: Verdict, plan: Plan | None, *, margin: float | None) -> str:
     reported, measured = verdict.reported, verdict.measured
     if reported is None:
         return ""
     band = ""
     if margin:
         width = f"{margin:.3g} {points_of(reported.unit)}"
-        band = f"The band is the margin: {width} to each side of what ours is compared with."
+        of = plan.reference.name if plan and plan.reference else "the paper's value"
+        band = f"The band is the margin: {width} to each side of {of}."
     if measured is None or not measured.values:
         return f"{band} No values of single runs are recorded.".strip()
     if measured.unit != reported.unit:

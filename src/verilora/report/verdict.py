@@ -29,10 +29,10 @@ from verilora.report.verdict_tables import (
 )
 from verilora.verdict.judge import judge, verdict_of
 from verilora.verdict.meaning import (
-    LEVEL,
     cited,
     differences,
     headline,
+    level_told,
     meaning_of,
     plan_of,
     reported_told,
@@ -97,7 +97,7 @@ def render(document: VerdictDocument, *, links: Links) -> str:
         "verdict.html",
         verdict=verdict,
         named=_named(verdict, plan),
-        kicker=_kicker(document, verdict),
+        kicker=_kicker(document, verdict, compares=compares),
         headline=headline(verdict, plan),
         status=status_told(verdict.status),
         icon=ICONS[verdict.status],
@@ -105,7 +105,7 @@ def render(document: VerdictDocument, *, links: Links) -> str:
             meaning_of(verdict.status, plan=plan, compared=verdict.decision is not None)
         ),
         level=level,
-        level_meaning=LEVEL[level],
+        level_meaning=level_told(level, plan),
         them="the reference" if compares else "the paper",
         drawing=comparison_svg.lay_out(picture) if picture else None,
         box=comparison_svg,
@@ -147,9 +147,10 @@ def _named(verdict: Verdict, plan: Plan | None) -> str:
     return plan.target if plan else cited(verdict.claim_citation)
 
 
-def _kicker(document: VerdictDocument, verdict: Verdict) -> str:
+def _kicker(document: VerdictDocument, verdict: Verdict, *, compares: bool) -> str:
     title = document.paper.title if document.paper else None
-    kind = "Preregistration" if verdict.kind == "PRE" else "Reproduction"
+    kind = "Comparison" if compares else "Reproduction"
+    kind = "Preregistration" if verdict.kind == "PRE" else kind
     told = f"{kind} of {cited(verdict.claim_citation)}"
     return f"{told} · {title}" if title else told
 

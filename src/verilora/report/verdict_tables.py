@@ -214,10 +214,9 @@ def _statistics(verdict: Verdict) -> Iterator[tuple[str, str, str]]:
     if found is not None and found.prediction95 is not None:
         low, high = found.prediction95
         lies = "lies in it" if found.compatible else "lies outside"
-        told = (
-            f"where one more such result would lie if its runs were like ours; the paper's {lies}"
-        )
-        yield "95 % prediction", f"{low:.2f} to {high:.2f}", f"{told}, which proves nothing"
+        told = "where one more such result would lie if its runs were like ours; the value compared"
+        proves = f"{told} with {lies}, which proves nothing"
+        yield "95 % prediction", f"{low:.2f} to {high:.2f}", proves
 
 
 def _signed(number: str) -> str:

@@ -30,7 +30,13 @@ COMPARED: dict[Status, str] = {
     "reproduced": "the two are the same within the margin, on enough seeds, as planned before",
     "not_reproduced": "the two differ by more than the margin, on every seed, as planned before",
 }
-"""Where both sides were measured."""
+ALIKE: dict[Level, str] = {
+    "exact": "both sides were run alike in all but what is compared",
+    "near": "both sides were run alike but for precision, machine, or what was chosen afterwards",
+    "proxy": "the two sides differ in more than what is compared: partial at most",
+    "unknown": "too little is known of how the two sides were run",
+}
+"""The same where both sides were measured."""
 _SPREADS = {
     "sd": "± is the standard deviation",
     "se": "± is the standard error",
@@ -100,6 +106,11 @@ def meaning_of(status: Status, *, plan: Plan | None, compared: bool) -> str:
     return COMPARED.get(status, STATUS[status]) if compares else STATUS[status]
 
 
+def level_told(level: Level, plan: Plan | None) -> str:
+    """What a level says."""
+    return (ALIKE if plan is not None and plan.reference is not None else LEVEL)[level]
+
+
 def cited(citation: Citation | None) -> str:
     """ "Table 2, row 'RoBERTa-base (LoRA)', column 'MRPC', of arXiv:2106.09685"."""
     if citation is None:
@@ -146,9 +157,10 @@ def seeds_of(verdict: Verdict) -> tuple[Seed, ...]:
 
 
 def shown_value(verdict: Verdict, value: float) -> str:
-    """A value of ours, with one digit more than the paper prints."""
+    """A value of ours, with one digit more than the paper prints, and two beside a computed one."""
     reported = verdict.reported
-    return f"{value:.{_digits(reported) + 1 if reported else 2}f}"
+    printed = reported is not None and decimals_of(reported) <= PRINTED
+    return f"{value:.{_digits(reported) + 1 if reported and printed else 2}f}"
 
 
 def shorten(sentence: str, verdict: Verdict) -> str:

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from verilora.records.verdict import Gate, Plan, Verdict, VerdictDocument
 from verilora.verdict.judge import Judgement, verdict_of
 from verilora.verdict.meaning import (
-    LEVEL,
     Difference,
     cited,
     differences,
     headline,
+    level_told,
     margin_told,
     meaning_of,
     plan_of,
@@ -44,7 +44,7 @@ def tell(document: VerdictDocument, *, directory: str = ".") -> str:
         wrapped(headline(verdict, plan)),
         wrapped(f"{status_told(verdict.status)}: {meaning}."),
         *_section("What was compared", _compared(verdict, plan)),
-        *_section(f"What differs ({level}: {LEVEL[level]})", _differences(verdict)),
+        *_section(f"What differs ({level}: {level_told(level, plan)})", _differences(verdict)),
         *_section("Seeds", _seeds(verdict)),
         *_section("Fixed before the runs", _fixed(verdict, pre)),
         *_section("Why it is no higher, and what to keep in mind", _reasons(verdict)),
@@ -71,11 +71,12 @@ def tell_judgement(document: VerdictDocument, judgement: Judgement) -> str:
         "",
         *_ruling(judgement, meaning),
         *_section(
-            f"What differs ({judgement.level}: {LEVEL[judgement.level]})", _differences(verdict)
+            f"What differs ({judgement.level}: {level_told(judgement.level, plan)})",
+            _differences(verdict),
         ),
         *_section("Why", _bullets(shorten(r.sentence, verdict) for r in judgement.reasons)),
         *_section("Rules", _gates(judgement.gates, told=[r.sentence for r in judgement.reasons])),
-        *_section("To check more", _more(judgement, pre)),
+        *_section("To check more", _more(judgement, verdict, pre=pre)),
     ]
     return "\n".join(parts) + "\n"
 
@@ -224,10 +225,11 @@ def _ruling(judgement: Judgement, meaning: str) -> list[str]:
     return lines
 
 
-def _more(judgement: Judgement, pre: Verdict | None) -> list[str]:
+def _more(judgement: Judgement, verdict: Verdict, *, pre: Verdict | None) -> list[str]:
     open_ = {gate.rule for gate in judgement.gates if gate.passed is None}
     lines = []
-    if {"EV-002", "EV-003"} & open_:
+    citation = verdict.claim_citation
+    if {"EV-002", "EV-003"} & open_ and citation is not None and citation.quoted_text:
         lines.append("  --paper-text FILE       the paper as .txt or .pdf: is the quote verbatim?")
     if "EV-013" in open_ and pre is None:
         lines.append("  --preregistration FILE  what was fixed before the runs")
