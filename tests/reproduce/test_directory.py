@@ -19,6 +19,12 @@ def test_a_directory_with_something_else_is_left_alone(tmp_path: Path) -> None:
     assert [item.name for item in tmp_path.iterdir()] == ["thesis.tex"]
 
 
+def test_a_new_directory_that_stays_empty_goes_again(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), Place(tmp_path / "new").claimed():
+        raise KeyError
+    assert not (tmp_path / "new").exists()
+
+
 def test_two_at_once_are_refused(tmp_path: Path) -> None:
     wanted = pytest.raises(OutputError, match="another run")
     with Place(tmp_path).claimed(), wanted, Place(tmp_path).claimed():

@@ -138,8 +138,7 @@ def _run(
     import verilora.reproduce as corridor
 
     ready = corridor.prepare(corridor.Wish(**wish), workers=jobs)
-    if want is not None:
-        corridor.foresee(ready, want)
+    corridor.foresee(ready, want)  # what cannot be is said before anything is written
     for note in ready.notes:
         terminal.note(f"note: {note}")
     terminal.resume = "all up to the last checkpoints is kept; the same command goes on"

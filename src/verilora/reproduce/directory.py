@@ -40,7 +40,11 @@ class Place:
 
     @contextlib.contextmanager
     def claimed(self) -> Iterator[None]:
-        """Makes the directory and locks it. Raises OutputError if it holds something else."""
+        """Makes the directory and locks it; if it was new and stayed empty, it goes again.
+
+        Raises OutputError if it holds something else, or another process works in it.
+        """
+        new = not self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             found = sorted(item.name for item in self.path.iterdir() if item.name != LOCK)
@@ -55,8 +59,13 @@ class Place:
                 "nothing is overwritten unasked: choose another directory",
                 path=self.path,
             )
-        with locked(self.path):
-            yield
+        try:
+            with locked(self.path):
+                yield
+        finally:
+            if new:
+                with contextlib.suppress(OSError):
+                    self.path.rmdir()
 
     def target(self) -> Target:
         """What was aimed at. Raises DataError if it is not there or damaged."""
