@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +12,8 @@ from verilora.anchors.rerun import older_report, rerun
 from verilora.errors import DataError, OutputError, RecipeError
 from verilora.records.anchor import AnchorReport, read_report
 from verilora.records.events import Event
+from verilora.verdict.case import Answer
+from verilora.verdict.machinery import check_anchors
 
 Replace = Callable[..., list[str]]
 KNOWN = find_anchor("tiny-bits").expectations[0]
@@ -30,6 +33,19 @@ def test_all_are_run_and_their_states_written(measured: Replace, tmp_path: Path)
     assert report.states() == states
     assert report.results == found
     assert written(tmp_path / "new" / "out") == report
+
+
+def test_the_states_are_what_the_verdicts_gate_takes(measured: Replace, tmp_path: Path) -> None:
+    def answer() -> Answer:
+        report, _ = rerun([], Place(tmp_path))
+        return check_anchors(SimpleNamespace(anchors=report.states()))
+
+    measured()
+    assert answer().passed is None
+    measured(tiny_bits=GOOD)
+    assert answer() == Answer(True, "anchors are healthy: tiny-bits")
+    measured(tiny_bits=BAD)
+    assert answer().passed is False
 
 
 def test_results_of_those_not_run_now_are_kept(measured: Replace, tmp_path: Path) -> None:

@@ -161,3 +161,29 @@ def test_a_directory_without_one_is_an_error(starting: Make, tmp_path: Path) -> 
 def test_a_method_without_an_adapter_has_no_start(starting: Make, method: str) -> None:
     with pytest.raises(ValueError, match="start names an adapter"):
         starting(method=method)
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_an_adapter_that_peft_wrote_is_a_start(
+    make_recipe: Make, base: Path, tmp_path: Path
+) -> None:
+    peft = pytest.importorskip("peft")
+    from transformers import BertForSequenceClassification
+
+    model = BertForSequenceClassification.from_pretrained(base, num_labels=3)
+    config = peft.LoraConfig(
+        r=2, lora_alpha=4, target_modules=["query", "value"], task_type="SEQ_CLS"
+    )
+    wrapped = peft.get_peft_model(model, config)
+    draw = torch.Generator().manual_seed(2)
+    for name, parameter in wrapped.named_parameters():
+        if "lora_" in name:
+            parameter.data = torch.randn(parameter.shape, generator=draw)
+    wrapped.save_pretrained(tmp_path)
+    assert not (tmp_path / "verilora.json").exists()
+    made = build(make_recipe(start=str(tmp_path)))
+    # PEFT sums in another order.
+    torch.testing.assert_close(encoded(made.model), encoded(wrapped.base_model.model))
+    assert made.model.classifier.out_features == 2
+    with pytest.raises(RecipeError, match="rank 2 is in the file, and 4 is asked for"):
+        build(make_recipe(start=str(tmp_path), adapter={"rank": 4}))
