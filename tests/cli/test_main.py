@@ -15,6 +15,7 @@ from verilora.cli.terminal import Interrupted
 from verilora.errors import ConfigError, VeriloraError
 
 COMMANDS = {"demo", "train", "evaluate", "explain", "merge", "plan", "recipes", "doctor"}
+COMMANDS |= {"anchors", "judge", "reproduce"}
 
 
 def leaves(command, path=()):
