@@ -12,7 +12,7 @@ from PIL import Image
 
 from verilora.charts.comparison_png import draw, title_of, write_verdict
 from verilora.errors import DataError
-from verilora.records.verdict import VerdictDocument
+from verilora.records.verdict import Reference, Verdict, VerdictDocument
 
 BLUE, ORANGE, BAND = (0, 114, 178), (213, 94, 0), (220, 235, 229)
 
@@ -52,6 +52,16 @@ def test_no_text_is_taken_for_anything_but_text(reproduction: Any) -> None:
     document = reproduction(89.0, 90.0, citation={"row": hostile, "reported_metric": hostile})
     assert BLUE in colours(draw(document))
     assert title_of(document).endswith(": inconclusive")
+
+
+def test_a_comparison_of_two_measured_sides_is_named_by_its_plan(reproduction: Any) -> None:
+    document = reproduction(89.0, 90.0)
+    plan = document.verdicts.pre.plan.replace(
+        target="LoRA against the rest", reference=Reference(name="the rest", seeds=(0,))
+    )
+    pre = Verdict(kind="PRE", status="pending", plan=plan)
+    compared = document.replace(verdicts=document.verdicts.replace(pre=pre))
+    assert title_of(compared) == "LoRA against the rest: inconclusive"
 
 
 def test_what_cannot_be_drawn_is_refused_in_words(tmp_path: Path) -> None:

@@ -83,10 +83,15 @@ def draw(document: VerdictDocument) -> bytes:
 
 
 def title_of(document: VerdictDocument) -> str:
-    """What was cited, and what it came to: "Table 2, RoBERTa-base (LoRA), MRPC: partial"."""
+    """What was cited, and what it came to: "Table 2, RoBERTa-base (LoRA), MRPC: partial".
+
+    Of two measured sides, what was planned: "LoRA against full fine-tuning: reproduced".
+    """
     verdict, plan = read_verdict(document)
     citation = verdict.claim_citation if verdict else None
     cited = [citation.section, citation.row, citation.column] if citation else []
+    if plan is not None and plan.reference is not None:
+        cited = []
     named = ", ".join(part for part in cited if part) or (plan.target if plan else "")
     status = verdict.status.replace("_", " ") if verdict else "no verdict"
     return f"{textwrap.shorten(named or 'a result', 84, placeholder='…')}: {status}"

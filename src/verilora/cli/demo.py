@@ -112,7 +112,7 @@ def _train_all(terminal: Terminal, out: Path, *, seeds: tuple[int, ...], force: 
         from verilora.reproduce.comparison import Comparison
 
         comparison = Comparison(
-            "lora/claim/stdlib-pairs",
+            "LoRA against full fine-tuning of the same base, on the demo's task",
             _recipe("lora"),
             _recipe("full"),
             seeds=seeds,

@@ -1,6 +1,6 @@
 """Two sides run and judged, both measured here, under one preregistration.
 
-    comparison = Comparison("lora/claim/mrpc", ours, reference, seeds=(0, 1, 2))
+    comparison = Comparison("LoRA against all weights, MRPC", ours, reference, seeds=(0, 1, 2))
     compare(comparison, "runs/lora-or-full")
 
 The directory holds preregistration.json, written first and never changed, a run directory for each

@@ -38,6 +38,7 @@ class Comparison:
     """Two recipes that differ in the way of training alone, and what is claimed of them."""
 
     name: str
+    """In words, as the title of pictures and pages."""
     ours: Recipe
     reference: Recipe
     seeds: tuple[int, ...]
