@@ -150,6 +150,35 @@ def paper_text() -> str:
     return PAPER
 
 
+def _pdf(*lines: str) -> bytes:
+    """A PDF of one page that shows the lines, written by hand."""
+    escaped = (line.replace("(", r"\(").replace(")", r"\)") for line in lines)
+    shown = " ".join(f"({line}) Tj T*" for line in escaped)
+    stream = f"BT /F1 10 Tf 14 TL 40 700 Td {shown} ET".encode()
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 4 0 R "
+        b"/Resources << /Font << /F1 5 0 R >> >> >>",
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    content, places = b"%PDF-1.4\n", []
+    for number, body in enumerate(objects, start=1):
+        places.append(len(content))
+        content += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    head = b"xref\n0 %d\n0000000000 65535 f \n%s" % (len(objects) + 1, table)
+    tail = b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n"
+    return content + head + tail % (len(objects) + 1, len(content))
+
+
+@pytest.fixture(scope="session")
+def make_pdf() -> Callable[..., bytes]:
+    """A function from lines to a PDF that shows them."""
+    return _pdf
+
+
 def _events(steps: int) -> list[Event]:
     chance = random.Random(0)
     told: list[Event] = [Started("stdlib-minilm", 0, steps, 0, 74_498, 22_787_714)]

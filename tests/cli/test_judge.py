@@ -59,6 +59,20 @@ def test_a_papers_text_opens_its_gates(verilora: Any, tmp_path: Path) -> None:
     assert (passed["EV-002"], passed["EV-003"]) == (False, True)
 
 
+def test_a_paper_may_be_a_pdf(
+    verilora: Any, reproduction: Any, make_pdf: Any, tmp_path: Path
+) -> None:
+    pytest.importorskip("pypdf")
+    quote = "Encoder-small (Bridges) 86.6 89.7"
+    document = reproduction(88.9, 89.5, 90.1, citation={"quoted_text": quote})
+    (tmp_path / "verdict.json").write_bytes(document.canonical())
+    paper = tmp_path / "paper.pdf"
+    paper.write_bytes(make_pdf("Table 2: Accuracy.", "Method RTE MRPC", quote, "Table 3: More."))
+    told = json.loads(verilora("judge", tmp_path, "--paper-text", paper, "--json").out)
+    passed = {gate["rule"]: gate["passed"] for gate in told["judgement"]["gates"]}
+    assert (passed["EV-002"], passed["EV-003"]) == (True, True)
+
+
 def test_a_preregistration_may_lie_elsewhere(
     verilora: Any, reproduction: Any, paper_text: str, tmp_path: Path
 ) -> None:
