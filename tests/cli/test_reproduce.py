@@ -50,8 +50,10 @@ def test_what_differs_is_found_and_the_verdict_follows(verilora, said, tmp_path)
     verdict = json.loads((out / "verdict.json").read_bytes())["verdict"]
     assert verdict["protocol_match"] == "proxy"
     assert verdict["status"] in ("partial", "inconclusive")
-    again = verilora(*said, "--json")
+    (tmp_path / "paper.txt").write_text("Table 2: none of it.", "utf-8")
+    again = verilora(*said, "--json", "--paper-text", tmp_path / "paper.txt")
     assert json.loads(again.out)["verdict"] == verdict
+    assert f"verilora judge {out} --paper-text {tmp_path / 'paper.txt'}" in again.err
     judged = verilora("judge", out)
     assert judged.status == 0, judged.out
     assert "verdict.json is the same to the" in judged.out

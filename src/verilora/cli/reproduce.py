@@ -139,7 +139,7 @@ def _run(
 
     ready = corridor.prepare(corridor.Wish(**wish), workers=jobs)
     corridor.foresee(ready, want)  # what cannot be is said before anything is written
-    for note in ready.notes:
+    for note in (*ready.notes, *_too_late(evidence, directory)):
         terminal.note(f"note: {note}")
     terminal.resume = "all up to the last checkpoints is kept; the same command goes on"
     with drawn_together(terminal) as listen:
@@ -166,6 +166,15 @@ def _read(*, paper_text: Path | None, anchors: Path | None) -> dict[str, Any]:
     chosen = anchors or (ANCHORS if ANCHORS.is_file() else None)
     report = read_report(_bytes_of(chosen), name=str(chosen)) if chosen else None
     return {"paper_text": read_paper(paper_text) if paper_text else None, "anchors": report}
+
+
+def _too_late(evidence: dict[str, Path | None], directory: Path) -> list[str]:
+    """What is given to a verdict that stands already, and how it is looked at all the same."""
+    given = {name.replace("_", "-"): path for name, path in evidence.items() if path is not None}
+    if not given or not (directory / "verdict.json").exists():
+        return []
+    flags = " ".join(f"--{name} {path}" for name, path in given.items())
+    return [f"the verdict in {directory} stands as it is; verilora judge {directory} {flags}"]
 
 
 def _bytes_of(path: Path) -> bytes:
