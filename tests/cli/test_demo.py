@@ -41,7 +41,7 @@ def test_the_demo_ends_with_a_table_a_verdict_and_where_to_look(finished):
         "majority class",
         "head alone, encoder frozen",
         "LoRA and head",
-        "every weight (full fine-tuning)",
+        "full fine-tuning",
         "parameters",
         "Does LoRA match full fine-tuning of the same base?",
         "2 runs of LoRA gave",

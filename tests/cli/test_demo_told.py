@@ -93,7 +93,11 @@ def document(status, decision, *, adapter=73_728, values=(77.0, 76.0, 78.0)):
             "equivalent",
             "Verdict: reproduced. Here LoRA matches full fine-tuning: the",
         ),
-        ("inconclusive", "inconclusive", "Verdict: inconclusive. That settles nothing: the 90 %"),
+        (
+            "inconclusive",
+            "inconclusive",
+            "Verdict: inconclusive. These runs leave it open: the 90 %",
+        ),
         ("not_reproduced", "different", "Verdict: not reproduced. Here LoRA does not match"),
     ],
 )

