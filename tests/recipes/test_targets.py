@@ -162,6 +162,8 @@ def test_names_that_are_not_there_meet_the_nearest() -> None:
     assert f"{near}?" in refused("table2/roberta-base/mrpc")
     assert f"{near} or 'lora/table2/roberta-large/mrpc'" in refused("MRPC")
     assert "'lora/table2/deberta-xxl/mrpc'" in refused("lora/table2/deberta/mrpc")
+    within = "it holds 9 of them, such as 'lora/table2/deberta-xxl/mnli'"
+    assert within in refused("lora/table2/deberta-xxl")
     message = refused("nothing-like-it")
     assert "did you mean" not in message
     assert "verilora recipes list" in message

@@ -107,12 +107,15 @@ def _reported(cell: Cell) -> Reported:
 
 
 def _meant(name: str) -> str:
-    """The names that end as `name` does, or those that are nearest part by part."""
+    """The names that end or begin as `name` does, or those that are nearest part by part."""
     asked, known = name.strip("/").casefold(), target_names()
     ends = [one for one in known if one.endswith(f"/{asked}")]
     if ends:
         listed = " or ".join(f"'{one}'" for one in ends)
         return f"; did you mean {listed}?"
+    within = [one for one in known if one.startswith(f"{asked}/")]
+    if within:
+        return f"; it holds {len(within)} of them, such as '{within[0]}'"
     return nearest(_mended(asked), known)
 
 
