@@ -96,44 +96,47 @@ def recipe(base: Path, mrpc: Path) -> Recipe:
     )
 
 
+NUMBER = {
+    "value": 85.0,
+    "unit": "percent",
+    "spread": 3.0,
+    "spread_kind": "sd",
+    "runs": 5,
+    "aggregation": "mean",
+    "decimals": 1,
+    "items": ROWS,
+}
+TOLD = {
+    "metric": "accuracy",
+    "evaluation": f"the whole development set, {ROWS} pairs",
+    "base": "the tiny encoder",
+    "start": "the pretrained weights",
+    "training_data": f"the training set, {TRAIN_ROWS} pairs",
+    "selection": "best epoch",
+}
+CITATION = {
+    "paper_arxiv_id": "0000.00000",
+    "section": "Table 1",
+    "row": "small",
+    "column": "MRPC",
+    "reported_value": NUMBER["value"],
+    "reported_metric": "accuracy",
+    "quoted_text": "small 85.0±3.0",
+}
+
+
 @pytest.fixture(scope="session")
 def make_target(base: Path, recipe: Recipe) -> Callable[..., Target]:
     """A target on the tiny base; keywords replace its fields, `reported` joins the number's."""
 
     def make(*, reported: dict[str, Any] | None = None, **changes: Any) -> Target:
-        number = {
-            "value": 85.0,
-            "unit": "percent",
-            "spread": 3.0,
-            "spread_kind": "sd",
-            "runs": 5,
-            "aggregation": "mean",
-            "decimals": 1,
-            "items": ROWS,
-        }
-        told = {
-            "metric": "accuracy",
-            "evaluation": f"the whole development set, {ROWS} pairs",
-            "base": "the tiny encoder",
-            "start": "the pretrained weights",
-            "training_data": f"the training set, {TRAIN_ROWS} pairs",
-            "selection": "best epoch",
-        }
-        account = {"source": "Table 9", "recipe": recipe, "told": told}
+        account = {"source": "Table 9", "recipe": recipe, "told": TOLD}
         return Target.model_validate(
             {
                 "name": recipe.name,
                 "paper": {"arxiv_id": "0000.00000", "title": "A tiny paper"},
-                "citation": {
-                    "paper_arxiv_id": "0000.00000",
-                    "section": "Table 1",
-                    "row": "small",
-                    "column": "MRPC",
-                    "reported_value": (reported or {}).get("value", number["value"]),
-                    "reported_metric": "accuracy",
-                    "quoted_text": "small 85.0±3.0",
-                },
-                "reported": {**number, **(reported or {})},
+                "citation": CITATION,
+                "reported": {**NUMBER, **(reported or {})},
                 "metric": "accuracy",
                 "bases": [str(base)],
                 "train_rows": TRAIN_ROWS,

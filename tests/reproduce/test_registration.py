@@ -68,13 +68,13 @@ def test_the_same_plan_is_taken_up_and_another_refused(
     make_target: Make, found: Circumstances, tmp_path: Path
 ) -> None:
     place, wish = Place(tmp_path), Wish(make_target(), seeds=(0, 1, 2))
-    first = register(place, wish, found)
+    first = register(place, wish, found=found)
     content = place.preregistration_file.read_bytes()
-    assert register(place, wish, found) == first
+    assert register(place, wish, found=found) == first
     with pytest.raises(OutputError, match="differs in plan"):
-        register(place, Wish(make_target(), seeds=(0, 1, 2, 3)), found)
+        register(place, Wish(make_target(), seeds=(0, 1, 2, 3)), found=found)
     with pytest.raises(OutputError, match="not changed afterwards"):
-        register(place, Wish(make_target(), seeds=(0, 1, 2), margin=9.0), found)
+        register(place, Wish(make_target(), seeds=(0, 1, 2), margin=9.0), found=found)
     assert place.preregistration_file.read_bytes() == content
     assert place.preregistration() == first
 

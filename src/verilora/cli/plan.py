@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
     )(plan)
 
 
-def plan(
+def plan(  # limit: one parameter for each option of the command
     terminal: Terminal,
     recipe: RecipeOrTarget,
     *,

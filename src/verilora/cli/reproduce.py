@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from verilora.cli.command import command
+from verilora.cli.judge import PaperText
 from verilora.cli.progress import drawn_together
 from verilora.cli.runs import Settings, draw_pages
 from verilora.cli.seeds import parse_seeds
@@ -55,6 +56,21 @@ Margin = Annotated[
     ),
 ]
 
+Want = Annotated[
+    Literal["reproduced", "not_reproduced", "partial"] | None,
+    typer.Option("--want", help="Refuse to begin if this verdict is out of reach."),
+]
+Anchors = Annotated[
+    Path | None,
+    typer.Option("--anchors", metavar="FILE", help=f"What anchors came to [{ANCHORS}]."),
+]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", min=1, help="Runs at once [as cores and memory allow].")
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", metavar="DIR", help="Where all goes [runs/TARGET].")
+]
+
 
 def register(app: typer.Typer) -> None:
     """Adds the command of this file."""
@@ -69,7 +85,7 @@ def register(app: typer.Typer) -> None:
     )(reproduce)
 
 
-def reproduce(
+def reproduce(  # limit: one parameter for each option of the command
     terminal: Terminal,
     target: TargetName,
     *,
@@ -81,24 +97,11 @@ def reproduce(
     settings: Settings = None,
     start: Start = None,
     margin: Margin = None,
-    want: Annotated[
-        Literal["reproduced", "not_reproduced", "partial"] | None,
-        typer.Option("--want", help="Refuse to begin if this verdict is out of reach."),
-    ] = None,
-    paper_text: Annotated[
-        Path | None,
-        typer.Option("--paper-text", metavar="FILE", help="The paper (.txt, .pdf), for its quote."),
-    ] = None,
-    anchors: Annotated[
-        Path | None,
-        typer.Option("--anchors", metavar="FILE", help=f"What anchors came to [{ANCHORS}]."),
-    ] = None,
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", min=1, help="Runs at once [as cores and memory allow].")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Where all goes [runs/TARGET].")
-    ] = None,
+    want: Want = None,
+    paper_text: PaperText = None,
+    anchors: Anchors = None,
+    jobs: Jobs = None,
+    out: Out = None,
 ) -> None:
     """Reproduce one number of a paper, and judge what came out.
 

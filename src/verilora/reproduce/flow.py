@@ -81,7 +81,7 @@ def reproduce(
     """
     place, ready = Place(out), ready or prepare(wish)
     with place.claimed():
-        pre = register(place, wish, ready.found)
+        pre = register(place, wish, found=ready.found)
         if registered is not None:
             registered(pre)
         jobs = [_job(ready.recipe, seed, place=place, pre=pre) for seed in wish.chosen_seeds]

@@ -76,7 +76,7 @@ def margin_of(wish: Wish) -> tuple[float, str]:
     return wish.margin, "declared before the runs"
 
 
-def register(place: Place, wish: Wish, found: Circumstances) -> Verdict:
+def register(place: Place, wish: Wish, *, found: Circumstances) -> Verdict:
     """Writes the preregistration, or takes up the one that is there if it says the same.
 
     Raises OutputError if it says something else: a plan is never changed once it was made.
