@@ -79,7 +79,7 @@ def demo(
             f"  {INSTALL}"
         )
     _refuse_occupied(out, force=force)
-    terminal.resume = f"what is done is kept; go on with:\n  {_again(out, seeds)}"
+    terminal.resume = f"the runs that have ended are kept; go on with:\n  {_again(out, seeds)}"
     terminal.note(INTRODUCTION + "\n")
     document = _train_all(terminal, out, seeds=numbers, force=force)
     outcome = Outcome.of(out, numbers, document=document)
