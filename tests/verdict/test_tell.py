@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -116,3 +117,12 @@ def test_long_texts_are_wrapped_and_words_that_are_longer_broken() -> None:
     assert max(map(len, lines)) <= WIDTH
     assert lines[0].startswith("  - xxx")
     assert lines[-1].endswith(" word")
+
+
+def test_of_two_measured_sides_the_other_is_no_paper(kit: Any) -> None:
+    pre = kit.versus(protocol=kit.rows(adapter="equivalent"))
+    made = kit.compared(kit.items(320, step=1, runs=3), kit.items(321, step=1, runs=3), pre=pre)
+    made = made.replace(protocol=[row.replace(paper="that") for row in made.protocol or ()])
+    told = tell(document_of(made, pre, paper=Paper()))
+    assert re.search(r"adapter +other +that", told)
+    assert not re.search(r"paper +that", told)

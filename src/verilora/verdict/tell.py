@@ -132,12 +132,13 @@ def _differences(verdict: Verdict) -> list[str]:
     found = differences(verdict)
     if not found:
         return ["  nothing"] if verdict.protocol else []
-    return [line for difference in found for line in _difference(difference)]
+    them = "paper" if verdict.reference_measured is None else "other"
+    return [line for difference in found for line in _difference(difference, them)]
 
 
-def _difference(difference: Difference) -> list[str]:
+def _difference(difference: Difference, them: str) -> list[str]:
     name, width = difference.name.replace("_", " "), 18
-    told = [("paper", difference.paper), ("here", difference.ours), ("why", difference.why)]
+    told = [(them, difference.paper), ("here", difference.ours), ("why", difference.why)]
     lines = []
     for place, (word, text) in enumerate((word, text) for word, text in told if text):
         begin = f"  {name if not place else '':<{width}}{word:<7}"
