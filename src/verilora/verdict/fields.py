@@ -80,13 +80,15 @@ PHRASES = {
     "adapter.modules_to_save": "{} trained whole",
     "training.schedule": "{} schedule",
     "training.max_gradient_norm": "gradients clipped to {}",
-    "training.epochs": "{} epochs",
     "training.max_steps": "{} steps at most",
     "training.batch_size": "batches of {}",
     "training.select": "the {} evaluation of a run",
     "training.precision": "{}",
     "adapter.dtype": "adapter stored in {}",
 }
+
+ABSENT = {"training.max_steps": "no limit on steps", "training.max_gradient_norm": "no clipping"}
+"""What a field without a value says."""
 
 
 def value_of(recipe: Recipe, field: str) -> Any:
@@ -116,8 +118,10 @@ def _told(field: str, value: Any) -> str:
         return "evaluated every epoch" if value == "epoch" else f"evaluated every {value} steps"
     if field == "training.head_dropout" and value is None:
         return "the base's own dropout in the head"
+    if field == "training.epochs":
+        return f"{value:g} epoch{'' if value == 1 else 's'}"
     if value is None or value in ((), {}):
-        return f"no {name}"
+        return ABSENT.get(field, f"no {name}")
     return PHRASES.get(field, f"{name} {{}}").format(_shown(value))
 
 

@@ -94,6 +94,6 @@ def _method(setting: Setting, outcome: Outcome) -> str:
     ]
     if len(setting.readings) > 1:
         told.append(f"the weakest of {len(setting.readings)} readings of the paper's number")
-    if setting.evaluated is not None and setting.full_size is not None:
+    if setting.evaluated is not None and setting.evaluated != setting.full_size:
         told.append(f"{setting.evaluated} of {setting.full_size} items (Cochran 1977)")
     return "; ".join(told)
