@@ -10,8 +10,9 @@ import typer
 
 from verilora.cli.command import command
 from verilora.cli.demo_told import PACKAGE, Outcome, to_mapping, told
+from verilora.cli.pages import draw_verdict
 from verilora.cli.progress import drawn_together
-from verilora.cli.runs import Force, draw_pages
+from verilora.cli.runs import Force
 from verilora.cli.seeds import parse_seeds
 from verilora.cli.terminal import Terminal
 from verilora.errors import MissingExtraError, OutputError
@@ -124,7 +125,7 @@ def _train_all(terminal: Terminal, out: Path, *, seeds: tuple[int, ...], force: 
             comparison, out, workers=WORKERS, listen=listen, force=force, others=[head]
         )
     terminal.note("drawing pictures and pages ...")
-    _draw(out)
+    draw_verdict(out)
     return document
 
 
@@ -142,15 +143,3 @@ def _recipe(method: str, seed: int = 0) -> Any:
             "training.threads=1",
         ),
     )
-
-
-def _draw(out: Path) -> None:
-    """Leaves a page in each run's directory, and the picture and page of the verdict."""
-    from verilora.charts import write_verdict
-    from verilora.report.verdict import write_verdict_report
-
-    for record in sorted(out.glob("*-seed*/run.json")):
-        if not (record.parent / "report.html").exists():
-            draw_pages(record.parent)
-    write_verdict(out)
-    write_verdict_report(out)

@@ -54,7 +54,7 @@ def plan(  # limit: one parameter for each option of the command
     start: Start = None,
     margin: Margin = None,
 ) -> None:
-    """Tell what a run would train and need, and what can come of a reproduction.
+    """Tell what a run would train and need, before it is started.
 
     Trainable parameters exactly, memory for each phase. Nothing is trained and no weight is
     loaded: the model is run on tensors without contents. For a target also what differs from the

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(
         no_args_is_help=True,
         rich_markup_mode=None,
-        help="The recipes that verilora brings, and the targets: cells of papers' tables."
+        help="The recipes that verilora brings, and the cells of papers."
         "\n\nExample: verilora recipes list",
     )
     app.add_typer(group, name="recipes")

@@ -10,8 +10,9 @@ import typer
 
 from verilora.cli.command import command
 from verilora.cli.judge import PaperText
+from verilora.cli.pages import draw_verdict
 from verilora.cli.progress import drawn_together
-from verilora.cli.runs import Settings, draw_pages
+from verilora.cli.runs import Settings
 from verilora.cli.seeds import parse_seeds
 from verilora.cli.terminal import Terminal
 
@@ -191,18 +192,6 @@ def _bytes_of(path: Path) -> bytes:
             file=path,
             line=None,
         ) from error
-
-
-def draw_verdict(directory: Path) -> None:
-    """Leaves a page in each run's directory, and the picture and page of the verdict."""
-    from verilora.charts import write_verdict
-    from verilora.report import write_verdict_report
-
-    for run in sorted(directory.glob("seed-*/run.json")):
-        if not (run.parent / "report.html").exists():
-            draw_pages(run.parent)
-    write_verdict(directory)
-    write_verdict_report(directory)
 
 
 def _announced(made: Any, directory: Path) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from verilora.cli.command import command
+from verilora.cli.pages import draw_pages
 from verilora.cli.progress import drawn
 from verilora.cli.terminal import Terminal
 
@@ -114,15 +115,6 @@ def evaluate(
     terminal.tell(agreement_told(finished, found), mapping=found.to_mapping())
     if not found.agrees:
         raise typer.Exit(1)
-
-
-def draw_pages(directory: Path) -> None:
-    """Leaves curves.png and report.html in the directory of a finished run."""
-    from verilora.charts import write_curves
-    from verilora.report import write_report
-
-    write_curves(directory)
-    write_report(directory)
 
 
 def _how_to_resume(recipe: str, settings: list[str] | None, *, directory: Path) -> str:

@@ -149,9 +149,11 @@ def outlook(ready: Ready, *, tokens_per_second: float | None = None) -> Outlook:
 def _chances(foreseen: Verdict) -> tuple[Chance, ...]:
     plan, reported = foreseen.plan, foreseen.reported
     assert plan is not None and reported is not None
-    counts = sorted({*RUNS, *([k] if (k := len(plan.seeds)) >= FEWEST_TO_CONFIRM else [])})
+    counts = set(RUNS)
+    if len(plan.seeds) >= FEWEST_TO_CONFIRM:
+        counts.add(len(plan.seeds))
     try:
-        return chances(reported, plan.margin, runs=counts)
+        return chances(reported, plan.margin, runs=sorted(counts))
     except DataError:  # no spread to plan with
         return ()
 
