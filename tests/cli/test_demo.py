@@ -11,7 +11,7 @@ import pytest
 from verilora.cli import demo
 from verilora.cli.main import main
 from verilora.records.verdict import read_document
-from verilora.reproduce.compare import recompute_comparison
+from verilora.reproduce.recompute import recompute
 from verilora.verdict.judge import judge
 
 
@@ -69,7 +69,7 @@ def test_it_leaves_runs_pages_and_a_verdict_that_can_be_computed_again(finished)
     assert (out / "lora-seed0" / "adapter" / "adapter_config.json").exists()
     assert (out / "verdict.png").exists()
     assert judge(read_document((out / "verdict.json").read_bytes())).agrees
-    assert recompute_comparison(out).identical
+    assert recompute(out).identical
 
 
 def test_said_again_it_tells_the_same_and_runs_nothing(verilora, finished):

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from verilora.reproduce import Recomputed
+from verilora.reproduce.recompute import Recomputed
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN = ROOT / "tests" / "vectors" / "verdict-of-another-service.json"
@@ -116,7 +116,6 @@ def test_anchors_are_looked_at(verilora: Any, reproduction: Any, tmp_path: Path)
     assert "anchors have drifted: tiny" in told.out
 
 
-@pytest.mark.parametrize("target", [True, False], ids=["of a paper's cell", "of two methods"])
 @pytest.mark.parametrize("faults", [(), ("seed-0: it was edited",)], ids=["sound", "edited"])
 def test_of_a_directory_all_is_computed_again(
     verilora: Any,
@@ -124,7 +123,6 @@ def test_of_a_directory_all_is_computed_again(
     write_run: Any,
     monkeypatch: pytest.MonkeyPatch,
     *,
-    target: bool,
     faults: tuple[str, ...],
 ) -> None:
     directory = write_run("reproduction/seed-0").parent
@@ -132,12 +130,7 @@ def test_of_a_directory_all_is_computed_again(
     (directory / "verdict.json").write_bytes(document.canonical())
     (directory / "preregistration.json").write_bytes(document.verdicts.pre.canonical())
     found = Recomputed(document, not faults, faults)
-    if target:
-        (directory / "target.json").write_text("{}")
-        monkeypatch.setattr("verilora.reproduce.recompute", lambda path: found)
-    else:
-        name = "verilora.reproduce.compare.recompute_comparison"
-        monkeypatch.setattr(name, lambda path: found)
+    monkeypatch.setattr("verilora.reproduce.recompute.recompute", lambda path: found)
     told = verilora("judge", directory)
     assert told.status == (1 if faults else 0)
     wanted = "do NOT fit together:\n  - seed-0: it was edited" if faults else "the same to the byte"

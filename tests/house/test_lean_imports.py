@@ -56,6 +56,7 @@ CASES = {
     "every --help": (HELP, DOOR),
     "--version": ("from verilora.cli.main import main; main(['--version'])", DOOR),
     "pictures and pages": ("import verilora.charts, verilora.report", ARCHIVE),
+    "a reproduction checked": ("import verilora.reproduce.recompute", ARCHIVE),
     "recipes": ("import verilora.recipes.catalog", ARCHIVE),
     "records": (
         "import verilora.records.run, verilora.records.recipe, verilora.records.events",

@@ -11,7 +11,8 @@ from verilora.errors import CheckpointError, DataError
 from verilora.records.failure import Failure
 from verilora.records.recipe import Recipe
 from verilora.records.run import Run
-from verilora.reproduce.attempt import FAILED, Job, attempt, read_failure
+from verilora.reproduce.attempt import Job, attempt
+from verilora.reproduce.results import FAILED
 
 PLAN = "sha256:" + "a" * 64
 
@@ -45,12 +46,6 @@ def test_a_failure_of_another_plan_is_refused(recipe: Recipe, tmp_path: Path) ->
     (tmp_path / FAILED).write_bytes(other.canonical())
     with pytest.raises(CheckpointError, match="choose another directory"):
         attempt(job(recipe, tmp_path))
-
-
-def test_a_damaged_failure_is_said(tmp_path: Path) -> None:
-    (tmp_path / FAILED).write_bytes(b"{")
-    with pytest.raises(CheckpointError, match="damaged"):
-        read_failure(tmp_path / FAILED)
 
 
 def test_a_fault_of_the_input_is_no_result(recipe: Recipe, tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from verilora.records.failure import Failure
 from verilora.records.run import Run
 from verilora.records.verdict import VerdictDocument, read_document
 from verilora.reproduce.attempt import Job
-from verilora.reproduce.compare import compare, recompute_comparison
+from verilora.reproduce.compare import compare
 from verilora.reproduce.comparison import Comparison
+from verilora.reproduce.recompute import recompute
 from verilora.verdict.judge import judge
 
 
@@ -62,7 +63,7 @@ def read_run(directory: Path) -> Run:
 
 
 def test_the_files_alone_give_the_same_bytes(finished: Path) -> None:
-    again = recompute_comparison(finished)
+    again = recompute(finished)
     assert (again.identical, again.faults) == (True, ())
     assert again.document.canonical() == (finished / "verdict.json").read_bytes()
 
@@ -72,7 +73,7 @@ def test_what_was_changed_afterwards_is_found(copy: Path) -> None:
     content = json.loads(path.read_bytes())
     content["metrics"]["accuracy"]["value"] = 99.0
     path.write_text(json.dumps(content), "utf-8")
-    again = recompute_comparison(copy)
+    again = recompute(copy)
     assert not again.identical
     assert "full-seed1: run.json says accuracy 99" in " ".join(again.faults)
 
@@ -137,7 +138,7 @@ def test_a_failed_seed_of_either_side_counts(versus: Comparison, copy: Path) -> 
     assert verdict.measured.failed == verdict.reference_measured.failed == (1,)
     assert verdict.measured.values[1] == 60.0
     assert any("of the reference failed" in caveat for caveat in verdict.caveats or ())
-    assert recompute_comparison(copy).identical
+    assert recompute(copy).identical
 
 
 def test_other_runs_are_made_beside_it(versus: Comparison, copy: Path) -> None:
@@ -150,5 +151,5 @@ def test_other_runs_are_made_beside_it(versus: Comparison, copy: Path) -> None:
 
 
 def test_nothing_to_recompute_is_said(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="holds no finished comparison"):
-        recompute_comparison(tmp_path)
+    with pytest.raises(DataError, match="holds no finished reproduction"):
+        recompute(tmp_path)

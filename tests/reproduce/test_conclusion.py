@@ -1,100 +1,68 @@
-"""A verdict comes again from the files alone, to the byte; what was touched is found."""
+"""The verdict of a directory: its runs as planned, and every file that it rests on."""
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from verilora.data.tasks import GLUE
 from verilora.errors import DataError
-from verilora.records.run import Run
+from verilora.records.canonical import digest_file
 from verilora.records.target import Target
-from verilora.reproduce.conclusion import measure_again, recompute
+from verilora.records.verdict import Verdict
+from verilora.reproduce.conclusion import conclude_files, run_directories
+from verilora.reproduce.directory import Place
 from verilora.reproduce.flow import prepare, reproduce
 from verilora.reproduce.wish import Wish
+from verilora.verdict.conclude import Stamp
+
+STAMP = Stamp("test-1", "2100-01-01T00:00:00+00:00")
 
 
 @pytest.fixture(scope="module")
-def finished(make_target: Callable[..., Target], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A reproduction with three seeds."""
+def place(make_target: Callable[..., Target], tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """A finished reproduction of two seeds."""
     out = tmp_path_factory.mktemp("finished") / "out"
-    wish = Wish(make_target(), seeds=(0, 1, 2))
+    wish = Wish(make_target(), seeds=(1, 0))
     reproduce(wish, out, ready=prepare(wish, workers=1))
-    return out
+    return Place(out)
 
 
-@pytest.fixture
-def copy(finished: Path, tmp_path: Path) -> Path:
-    """The same, to be touched."""
-    shutil.copytree(finished, tmp_path / "copy")
-    return tmp_path / "copy"
+def plan_of(place: Place) -> Verdict:
+    pre = place.preregistration()
+    assert pre is not None
+    return pre
 
 
-def test_the_files_alone_give_the_same_bytes(copy: Path) -> None:
-    found = recompute(copy)
-    assert found.identical
-    assert found.faults == ()
-    assert found.document.canonical() == (copy / "verdict.json").read_bytes()
+def test_every_planned_run_has_its_place(place: Place) -> None:
+    directories = run_directories(place, plan_of(place))
+    assert directories == [(1, place.path / "seed-1"), (0, place.path / "seed-0")]
 
 
-def test_a_raised_verdict_is_found(copy: Path) -> None:
-    stated = json.loads((copy / "verdict.json").read_bytes())
-    stated["verdict"]["score"] = 0.5
-    (copy / "verdict.json").write_text(json.dumps(stated))
-    found = recompute(copy)
-    assert not found.identical
-    assert "differs in score" in found.faults[0]
+def test_the_verdict_names_the_files_that_it_rests_on(place: Place) -> None:
+    verdict = conclude_files(place, plan_of(place), stamp=STAMP).verdict
+    assert verdict is not None
+    named = {artifact.name: artifact for artifact in verdict.artifacts or ()}
+    for name in ("seed-0/run.json", "seed-1/predictions.jsonl", "seed-0/recipe.toml"):
+        assert named[name].sha256 == digest_file(place.path / name)
+        assert named[name].size == (place.path / name).stat().st_size
+    assert named["seed-1/adapter/adapter_model.safetensors"].role == "adapter"
 
 
-def test_changed_predictions_are_found(copy: Path) -> None:
-    path = copy / "seed-1" / "predictions.jsonl"
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    rows[0]["prediction"] = (
-        "equivalent" if rows[0]["prediction"] == "not_equivalent" else "not_equivalent"
-    )
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    faults = recompute(copy).faults
-    assert any("seed-1: predictions.jsonl is not the file" in fault for fault in faults)
-    assert any("seed-1: run.json says accuracy" in fault for fault in faults)
+def test_another_time_is_another_verdict_and_the_same_is_the_same(place: Place) -> None:
+    pre = plan_of(place)
+    first = conclude_files(place, pre, stamp=STAMP)
+    assert conclude_files(place, pre, stamp=STAMP).canonical() == first.canonical()
+    other = conclude_files(place, pre, stamp=Stamp("test-1", "2100-01-02T00:00:00+00:00"))
+    assert other.verdict is not None and first.verdict is not None
+    assert other.verdict.id != first.verdict.id
+    assert other.verdict.statistics == first.verdict.statistics
 
 
-def test_a_changed_run_is_found(copy: Path) -> None:
-    path = copy / "seed-2" / "run.json"
-    run = Run.model_validate_json(path.read_bytes())
-    better = run.metrics["accuracy"].replace(value=run.metrics["accuracy"].value - 2.5)
-    path.write_bytes(run.replace(metrics={**run.metrics, "accuracy": better}).canonical())
-    found = recompute(copy)
-    assert not found.identical
-    assert any("run.json says accuracy" in fault for fault in found.faults)
-    assert any("verdict.json differs in" in fault for fault in found.faults)
-
-
-def test_another_adapter_and_recipe_are_found(copy: Path) -> None:
-    (copy / "seed-0" / "adapter" / "adapter_model.safetensors").write_bytes(b"other")
-    recipe = copy / "seed-0" / "recipe.toml"
-    recipe.write_text(recipe.read_text().replace("epochs = 6.0", "epochs = 7.0"))
-    faults = " ".join(recompute(copy).faults)
-    assert "seed-0: recipe.toml is not the recipe" in faults
-    assert "seed-0: adapter_model.safetensors is not the adapter" in faults
-
-
-def test_an_unfinished_one_is_refused(copy: Path) -> None:
-    shutil.rmtree(copy / "seed-1")
+def test_a_missing_run_is_told(place: Place, tmp_path: Path) -> None:
+    shutil.copytree(place.path, tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy" / "seed-1")
     with pytest.raises(DataError, match="no finished run of seed 1"):
-        recompute(copy)
-    (copy / "verdict.json").unlink()
-    with pytest.raises(DataError, match="no finished reproduction"):
-        recompute(copy)
-
-
-def test_a_metric_is_measured_from_the_predictions_alone() -> None:
-    rows = [("equivalent", "equivalent"), ("equivalent", "not_equivalent")]
-    lines = [json.dumps({"id": "x", "label": a, "prediction": b}) for a, b in rows]
-    found = measure_again("\n".join(lines).encode(), GLUE["mrpc"])
-    assert found == {"accuracy": 50.0, "f1": pytest.approx(200 / 3)}
-    numbers = [json.dumps({"label": n, "prediction": 2 * n}) for n in (1.0, 2.0, 4.0)]
-    assert measure_again("\n".join(numbers).encode(), GLUE["stsb"])["pearson"] == pytest.approx(100)
+        conclude_files(Place(tmp_path / "copy"), plan_of(place), stamp=STAMP)

@@ -1,19 +1,4 @@
-"""The corridor: from one cell of a paper's table to a verdict that anyone can recompute."""
+"""The corridor: from one cell of a paper's table to a verdict that anyone can recompute.
 
-from verilora.reproduce.conclusion import Recomputed, recompute
-from verilora.reproduce.flow import Evidence, Ready, foresee, prepare, reproduce
-from verilora.reproduce.outlook import Outlook, outlook
-from verilora.reproduce.wish import Wish
-
-__all__ = [
-    "Evidence",
-    "Outlook",
-    "Ready",
-    "Recomputed",
-    "Wish",
-    "foresee",
-    "outlook",
-    "prepare",
-    "recompute",
-    "reproduce",
-]
+`flow` holds the way there, `recompute` the way to check it, which needs no torch.
+"""

@@ -14,10 +14,9 @@ from verilora.errors import CheckpointError, TrainingError
 from verilora.records.failure import Failure
 from verilora.records.recipe import Recipe
 from verilora.records.run import Run
+from verilora.reproduce.results import FAILED, read_failure
 from verilora.train.evaluate import Listen
 from verilora.train.run import run
-
-FAILED = "failed.json"
 
 
 @dataclass(frozen=True)
@@ -55,18 +54,6 @@ def attempt(job: Job, *, listen: Listen | None = None) -> Run | Failure:
         failure = Failure(seed=seed, why=str(error), preregistration=job.preregistration)
         write_whole(path, failure.canonical())
         return failure
-
-
-def read_failure(path: Path) -> Failure | None:
-    """The failure in a file; None if there is no such file. Raises CheckpointError if damaged."""
-    try:
-        return Failure.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except ValueError as error:
-        raise CheckpointError(
-            f"{path} is damaged: {error}; remove its directory and run the seed again", path=path
-        ) from error
 
 
 def _refuse_other(failure: Failure, job: Job, *, path: Path) -> None:

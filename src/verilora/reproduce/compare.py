@@ -13,27 +13,17 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from verilora.errors import DataError, OutputError
-from verilora.records.protocol import Row
-from verilora.records.run import Run
-from verilora.records.verdict import Paper, Verdict, VerdictDocument
+from verilora.errors import OutputError
+from verilora.records.verdict import Verdict, VerdictDocument
 from verilora.reproduce.attempt import FAILED, Job
-from verilora.reproduce.comparison import PAPER, SIDES, Comparison, register
-from verilora.reproduce.conclusion import (
-    Recomputed,
-    artifacts_of,
-    faults_of,
-    read_result,
-    result_in,
-)
+from verilora.reproduce.comparison import SIDES, Comparison, register
+from verilora.reproduce.conclusion import conclude_files
 from verilora.reproduce.directory import Place
 from verilora.reproduce.flow import workers_for
 from verilora.reproduce.registration import CHANGING, stamp_now
 from verilora.reproduce.seeds import Hear, run_jobs
 from verilora.train.directory import RunDirectory
 from verilora.train.lock import locked
-from verilora.verdict.conclude import Stamp, conclude, document_of
-from verilora.verdict.work import Work
 
 
 def compare(
@@ -62,58 +52,9 @@ def compare(
         finished = place.verdict()
         if finished is not None:
             return finished
-        document = conclude_files(place, pre, stamp=stamp_now(), paper=PAPER)
+        document = conclude_files(place, pre, stamp=stamp_now())
         place.keep(place.verdict_file, document.canonical())
     return document
-
-
-def conclude_files(place: Place, pre: Verdict, *, stamp: Stamp, paper: Paper) -> VerdictDocument:
-    """The verdict document of what lies in the directory; the same files give the same bytes.
-
-    Raises DataError for a run that is missing.
-    """
-    sides = [
-        [read_result(path, seed) for seed, path in _places(place, pre, side=side)] for side in SIDES
-    ]
-    runs = [found for side in sides for found in side if isinstance(found, Run)]
-    metric = (pre.claim_citation and pre.claim_citation.reported_metric) or "accuracy"
-    items = runs[0].data.validation_rows if runs else None
-    ours, reference = (tuple(result_in(found, metric) for found in side) for side in sides)
-    directories = [path for side in SIDES for _, path in _places(place, pre, side=side)]
-    work = Work(
-        results=ours,
-        evaluated=items,
-        full_size=items,
-        reference=reference,
-        protocol=_as_run(pre, runs),
-        artifacts=tuple(artifacts_of(place, directories)),
-    )
-    return document_of(conclude(pre, work, stamp=stamp), pre, paper=paper)
-
-
-def recompute_comparison(path: Path | str) -> Recomputed:
-    """Everything again, from the predictions to the verdict; nothing is trained or loaded.
-
-    Raises DataError if the directory is not that of a finished comparison.
-    """
-    place = Place(path)
-    pre, before = place.preregistration(), place.verdict()
-    verdict = before.verdict if before else None
-    if pre is None or before is None or verdict is None:
-        raise DataError(
-            f"{place.path} holds no finished comparison (preregistration.json and verdict.json "
-            "are wanted); the command that began it goes on with it",
-            file=place.path,
-            line=None,
-        )
-    stamp = Stamp(verdict.agent_version or "", verdict.computed_at or "")
-    document = conclude_files(place, pre, stamp=stamp, paper=before.paper or PAPER)
-    identical = document.canonical() == place.verdict_file.read_bytes()
-    directories = [path for side in SIDES for _, path in _places(place, pre, side=side)]
-    faults = [fault for directory in directories for fault in faults_of(directory)]
-    if not identical:
-        faults.append("verdict.json differs from what the files of the runs give")
-    return Recomputed(document, identical, tuple(faults))
 
 
 def _jobs(comparison: Comparison, place: Place, *, pre: Verdict) -> Iterator[Job]:
@@ -122,39 +63,7 @@ def _jobs(comparison: Comparison, place: Place, *, pre: Verdict) -> Iterator[Job
         for recipe in (comparison.reference, comparison.ours):
             seeded = recipe.replace(training=recipe.training.replace(seed=seed))
             method = recipe.training.method
-            yield Job(
-                f"{method}, seed {seed}", seeded, _place(place, method, seed=seed), pre.digest
-            )
-
-
-def _place(place: Place, side: str, *, seed: int) -> Path:
-    return place.path / f"{side}-seed{seed}"
-
-
-def _places(place: Place, pre: Verdict, *, side: str) -> list[tuple[int, Path]]:
-    """(seed, run directory) of a side."""
-    plan = pre.plan
-    if plan is None or plan.reference is None:
-        raise DataError(
-            f"{place.preregistration_file} plans no comparison: it has no reference to measure",
-            file=place.preregistration_file,
-            line=None,
-        )
-    seeds = plan.seeds if side == SIDES[0] else plan.reference.seeds
-    return [(seed, _place(place, side, seed=seed)) for seed in seeds]
-
-
-def _as_run(pre: Verdict, runs: Sequence[Run]) -> tuple[Row, ...]:
-    """The rows as they turned out: runs on machines that differ are no longer on one."""
-    rows = pre.protocol or ()
-    machines = {tuple(sorted(run.environment.items())) for run in runs}
-    if len(machines) < 2:
-        return rows
-    told = f"the runs were made in {len(machines)} environments that differ"
-    return tuple(
-        row.replace(state="different", ours=told) if row.dimension == "environment" else row
-        for row in rows
-    )
+            yield Job(f"{method}, seed {seed}", seeded, place.side(method, seed), pre.digest)
 
 
 def _keep_or_take_up(place: Place, made: Verdict) -> Verdict:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from verilora.data.metrics import majority
 from verilora.errors import RecipeError
 from verilora.records.recipe import Recipe
-from verilora.records.verdict import Citation, Paper, Plan, Reference, Verdict
+from verilora.records.verdict import Citation, Plan, Reference, Verdict
 from verilora.reproduce.circumstances import environment
+from verilora.reproduce.conclusion import PAPER
+from verilora.reproduce.directory import SIDES
 from verilora.reproduce.registration import FAILED_RUN
 from verilora.train.material import Material, gather
 from verilora.train.plan import plan_for
@@ -16,16 +18,13 @@ from verilora.verdict.comparison import comparison_margin
 from verilora.verdict.conclude import Stamp, preregister
 from verilora.verdict.contrast import rows_between
 
-SIDES = ("lora", "full")
-"""Methods of our runs and of the reference's, and how their directories begin."""
 REFERENCE = "full fine-tuning of the same base"
 SELECTIONS = {
     "best": "each run's best evaluation on the validation set, by the same rule on both sides",
     "last": "each run's last evaluation",
 }
-PAPER = Paper(arxiv_id="2106.09685", title="LoRA: Low-Rank Adaptation of Large Language Models")
 CLAIM = Citation(
-    paper_arxiv_id="2106.09685",
+    paper_arxiv_id=PAPER.arxiv_id,
     section="Abstract",
     quoted_text="LoRA performs on-par or better than fine-tuning in model quality",
     notes="a claim in words, looked at on another task and base than the paper's",

@@ -19,6 +19,8 @@ from verilora.train.lock import NAME as LOCK
 from verilora.train.lock import locked
 
 SEED = "seed-{}"
+SIDES = ("lora", "full")
+"""Where two methods are compared: ours and the reference's, and how their directories begin."""
 Kind = TypeVar("Kind", bound=BaseModel)
 
 
@@ -37,6 +39,10 @@ class Place:
     def seed(self, seed: int) -> Path:
         """The run directory of a seed."""
         return self.path / SEED.format(seed)
+
+    def side(self, side: str, seed: int) -> Path:
+        """The run directory of a seed on one of the SIDES."""
+        return self.path / f"{side}-seed{seed}"
 
     @contextlib.contextmanager
     def claimed(self) -> Iterator[None]:

@@ -17,7 +17,8 @@ from verilora.errors import TrainingError, VeriloraError
 from verilora.records.events import Event, from_line, to_event
 from verilora.records.failure import Failure
 from verilora.records.run import Run
-from verilora.reproduce.attempt import FAILED, Job, attempt, read_failure
+from verilora.reproduce.attempt import Job, attempt
+from verilora.reproduce.results import FAILED, read_failure
 from verilora.reproduce.worker import ENDED, REFUSED, job_line
 from verilora.train.directory import RunDirectory
 
