@@ -111,6 +111,7 @@ def _look(path: str) -> Looked:
     if not (directory / "preregistration.json").is_file() or not any(directory.glob("*/run.json")):
         return Looked(document)
     from verilora.reproduce.directory import Place
+    from verilora.reproduce.recompute import recompute
 
     place = Place(directory)
     report = place.anchors()
@@ -118,19 +119,8 @@ def _look(path: str) -> Looked:
         document,
         paper_text=place.paper_text(),
         anchors=report.states() if report else None,
-        recomputed=_recompute(directory),
+        recomputed=recompute(directory),
     )
-
-
-def _recompute(directory: Path) -> Any:
-    """Of a paper's cell, or of two methods that were both measured."""
-    if (directory / "target.json").is_file():
-        from verilora.reproduce import recompute
-
-        return recompute(directory)
-    from verilora.reproduce.compare import recompute_comparison
-
-    return recompute_comparison(directory)
 
 
 def _read_document(path: str) -> Any:

@@ -102,11 +102,13 @@ def _plan_target(terminal: Terminal, name: str, *, wish: dict[str, Any], measure
 
     target = find_target(name)
     terminal.note(f"planning {name} ...")
-    import verilora.reproduce as corridor
+    from verilora.reproduce.flow import prepare
+    from verilora.reproduce.outlook import outlook
+    from verilora.reproduce.wish import Wish
 
-    ready = corridor.prepare(corridor.Wish(target, **wish), weights=measure)
+    ready = prepare(Wish(target, **wish), weights=measure)
     pace = _pace(terminal, ready.recipe) if measure else None
-    prospect = corridor.outlook(ready, tokens_per_second=pace)
+    prospect = outlook(ready, tokens_per_second=pace)
     terminal.tell(prospect.as_text(), mapping=prospect.to_mapping())
 
 

@@ -139,21 +139,22 @@ def _run(
 ) -> None:
     looked_at = _read(**evidence)
     terminal.note(f"looking at base and data of {wish['target'].name} ...")
-    import verilora.reproduce as corridor
+    from verilora.reproduce import flow
+    from verilora.reproduce.wish import Wish
 
-    ready = corridor.prepare(corridor.Wish(**wish), workers=jobs)
-    corridor.foresee(ready, want)  # what cannot be is said before anything is written
+    ready = flow.prepare(Wish(**wish), workers=jobs)
+    flow.foresee(ready, want)  # what cannot be is said before anything is written
     for note in (*ready.notes, *_too_late(evidence, directory)):
         terminal.note(f"note: {note}")
     terminal.resume = "all up to the last checkpoints is kept; the same command goes on"
     with drawn_together(terminal) as listen:
-        document = corridor.reproduce(
+        document = flow.reproduce(
             ready.wish,
             directory,
             ready=ready,
             listen=listen,
             registered=lambda made: terminal.note(_announced(made, directory)),
-            evidence=corridor.Evidence(**looked_at),
+            evidence=flow.Evidence(**looked_at),
         )
     draw_verdict(directory)
     from verilora.verdict.tell import tell
