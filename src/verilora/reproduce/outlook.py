@@ -149,7 +149,7 @@ def outlook(ready: Ready, *, tokens_per_second: float | None = None) -> Outlook:
 def _chances(foreseen: Verdict) -> tuple[Chance, ...]:
     plan, reported = foreseen.plan, foreseen.reported
     assert plan is not None and reported is not None
-    counts = set(RUNS)
+    counts: set[int] = set(RUNS)
     if len(plan.seeds) >= FEWEST_TO_CONFIRM:
         counts.add(len(plan.seeds))
     try:
