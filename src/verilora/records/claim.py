@@ -1,0 +1,121 @@
+"""Claim: one fact with what it rests on (`verilora.claim/1`).
+
+A claim about a fact rests on sources; one about a performance on a verdict, its runs and files too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from verilora.records.given import Count, Digest, Share, Text
+from verilora.records.protocol import Level
+from verilora.records.record import Record
+from verilora.records.verdict import Artifact, Status
+
+FORMAT = "verilora.claim/1"
+METHODOLOGY = "verilora.methodology/1"
+"""The version of the rules that gates, confidence and duplicates follow."""
+VERTICAL = "ai-ml"
+LONGEST_QUOTE = 200
+"""Characters."""
+SourceType = Literal[
+    "preprint",
+    "peer-reviewed",
+    "official-blog",
+    "press-release",
+    "docs",
+    "model-card",
+    "github-release",
+    "benchmark",
+]
+Part = Annotated[Text, Field(min_length=1, max_length=300, pattern=r"^[^|]*\S[^|]*$")]
+"""A part of a claim's id: not empty, and without the bar that stands between the parts."""
+Url = Annotated[Text, Field(max_length=2000, pattern=r"^https?://[^\s<>\"']+$")]
+Day = Annotated[Text, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+Moment = Annotated[Text, Field(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$")]
+"""UTC."""
+Slug = Annotated[Text, Field(max_length=40, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+ClaimId = Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{16}$")]
+
+
+class Source(Record):
+    """Where a claim's fact stands. `quote` is verbatim, at most 200 characters."""
+
+    ordinal: Count
+    type: SourceType
+    publisher: Part
+    title: Part
+    url: Url
+    published: Day | None = None
+    accessed: Day | None = None
+    quote: Annotated[Text, Field(max_length=LONGEST_QUOTE)] | None = None
+
+
+class Performance(Record):
+    """What a claim about a number rests on."""
+
+    verdict: Digest
+    status: Status
+    level: Level
+    preregistration: Digest | None = None
+    runs: tuple[Digest, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+
+
+class Claim(Record):
+    """One fact: subject, predicate, object. Its id follows from these and the vertical alone."""
+
+    format: Literal["verilora.claim/1"] = FORMAT
+    id: ClaimId
+    vertical: Part = VERTICAL
+    subject: Part
+    predicate: Annotated[Text, Field(max_length=100, pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$")]
+    object: Part
+    statement: Text
+    confidence: Share
+    confidence_rule: Text
+    """Which line of the rubric gave it, or who lowered it and why."""
+    tags: Annotated[tuple[Slug, ...], Field(max_length=12)] = ()
+    sources: Annotated[tuple[Source, ...], Field(max_length=50)] = ()
+    methodology: Literal["verilora.methodology/1"] = METHODOLOGY
+    published_at: Moment
+    last_verified: Moment
+    performance: Performance | None = None
+
+    @model_validator(mode="after")
+    def _follows(self) -> Claim:
+        parts = (self.vertical, self.subject, self.predicate, self.object)
+        wanted = claim_id(*parts[1:], vertical=self.vertical)
+        if self.id != wanted:
+            raise ValueError(
+                f"id is {self.id}; vertical, subject, predicate and object give {wanted}"
+            )
+        told = statement_of(self.subject, self.predicate, object=self.object)
+        if self.statement != told:
+            raise ValueError(f"statement is {self.statement!r}; the parts give {told!r}")
+        if [source.ordinal for source in self.sources] != list(range(1, len(self.sources) + 1)):
+            raise ValueError("sources are numbered 1, 2, 3, ... in their order")
+        if len(set(self.tags)) < len(self.tags):
+            raise ValueError("a tag stands there twice; each is wanted once")
+        return self
+
+
+def claim_id(
+    subject: str, predicate: str, object: str, *, vertical: str = VERTICAL
+) -> str:  # limit: the four parts of an id
+    """The first 16 hex digits of SHA-256 over `vertical|subject|predicate|object`.
+
+    Each part is trimmed and lower-cased; UTF-8. The rule of the claims that are published
+    elsewhere, so that ids agree.
+    """
+    parts = (vertical, subject, predicate, object)
+    text = "|".join(part.strip().lower() for part in parts)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def statement_of(subject: str, predicate: str, *, object: str) -> str:
+    """ "LoRA introduced in paper: LoRA: Low-Rank Adaptation ... ." """
+    return f"{subject.strip()} {predicate.strip().replace('_', ' ')}: {object.strip()}."
