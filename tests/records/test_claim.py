@@ -37,7 +37,7 @@ def given(**changes: Any) -> dict[str, Any]:
     }
     moment = "2026-01-01T00:00:00Z"
     return {
-        "id": claim_id(subject, predicate, object_),
+        "id": claim_id(subject, predicate, object=object_),
         "subject": subject,
         "predicate": predicate,
         "object": object_,
@@ -53,8 +53,8 @@ def given(**changes: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize(("subject", "object_", "wanted"), PUBLISHED)
 def test_ids_are_those_published_elsewhere(subject: str, object_: str, wanted: str) -> None:
-    assert claim_id(subject, "introduced_in_paper", object_) == wanted
-    assert claim_id(f"  {subject.upper()} ", "introduced_in_paper", object_) == wanted
+    assert claim_id(subject, "introduced_in_paper", object=object_) == wanted
+    assert claim_id(f"  {subject.upper()} ", "introduced_in_paper", object=object_) == wanted
 
 
 def test_a_claim_comes_back_from_its_bytes() -> None:

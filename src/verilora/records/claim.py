@@ -87,8 +87,7 @@ class Claim(Record):
 
     @model_validator(mode="after")
     def _follows(self) -> Claim:
-        parts = (self.vertical, self.subject, self.predicate, self.object)
-        wanted = claim_id(*parts[1:], vertical=self.vertical)
+        wanted = claim_id(self.subject, self.predicate, object=self.object, vertical=self.vertical)
         if self.id != wanted:
             raise ValueError(
                 f"id is {self.id}; vertical, subject, predicate and object give {wanted}"
@@ -103,9 +102,7 @@ class Claim(Record):
         return self
 
 
-def claim_id(
-    subject: str, predicate: str, object: str, *, vertical: str = VERTICAL
-) -> str:  # limit: the four parts of an id
+def claim_id(subject: str, predicate: str, *, object: str, vertical: str = VERTICAL) -> str:
     """The first 16 hex digits of SHA-256 over `vertical|subject|predicate|object`.
 
     Each part is trimmed and lower-cased; UTF-8. The rule of the claims that are published
