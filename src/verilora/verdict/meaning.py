@@ -29,6 +29,7 @@ LEVEL: dict[Level, str] = {
 COMPARED: dict[Status, str] = {
     "reproduced": "the two are the same within the margin, on enough seeds, as planned before",
     "not_reproduced": "the two differ by more than the margin, on every seed, as planned before",
+    "inconclusive": "this shows neither that the two are the same nor that they differ",
 }
 ALIKE: dict[Level, str] = {
     "exact": "both sides were run alike in all but what is compared",
