@@ -9,7 +9,14 @@ import re
 import pytest
 
 from verilora import errors
-from verilora.errors import ConfigError, TargetError, VeriloraError, nearest, told_together
+from verilora.errors import (
+    ClaimError,
+    ConfigError,
+    TargetError,
+    VeriloraError,
+    nearest,
+    told_together,
+)
 
 CLASSES = {
     name: value
@@ -33,7 +40,7 @@ def drawn() -> dict[str, str | None]:
 
 
 def made(kind: type[VeriloraError]) -> VeriloraError:
-    if issubclass(kind, ConfigError):
+    if issubclass(kind, ConfigError | ClaimError):
         return kind("LoraConfig", ["rank is 0", "alpha is 0"], unmatched=("qeury",))
     return kind("found this, wanted that; do so", path="layer.0", line=3)
 

@@ -12,6 +12,7 @@ VeriloraError
 ├── AdapterFileError         an adapter directory that is incomplete, hostile or edited
 │   └── BaseMismatch         the adapter was made on another base
 ├── DataError                a data file with a fault (file and line)
+├── ClaimError               a claim that its rules refuse (gates, confidence, a duplicate)
 ├── ModelError               the base cannot be found or loaded
 ├── OutputError              a directory that may not or cannot be written
 ├── CheckpointError          a checkpoint that is damaged or belongs to another run
@@ -89,6 +90,13 @@ class RecipeError(ConfigError):
 
 class DataError(VeriloraError):
     """A data file with a fault; `file` and `line` say where (line is None for a whole file)."""
+
+
+class ClaimError(VeriloraError):
+    """A claim that its rules refuse; `faults` lists every one found, a sentence each."""
+
+    def __init__(self, what: str, faults: Sequence[str], **facts: Any) -> None:
+        super().__init__(told_together(what, faults), faults=tuple(faults), **facts)
 
 
 class ModelError(VeriloraError):

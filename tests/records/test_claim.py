@@ -77,6 +77,8 @@ def test_a_claim_comes_back_from_its_bytes() -> None:
         ({"confidence": 1.5}, "confidence"),
         ({"published_at": "yesterday"}, "published_at"),
         ({"rank": 1}, "rank"),
+        ({"distinct_from": [{"id": given()["id"], "reason": "r"}]}, "distinct from itself"),
+        ({"distinct_from": [{"id": "0" * 16, "reason": ""}]}, "reason"),
     ],
 )
 def test_what_cannot_be_is_refused(changes: dict[str, Any], sentence: str) -> None:

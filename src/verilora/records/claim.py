@@ -54,6 +54,13 @@ class Source(Record):
     quote: Annotated[Text, Field(max_length=LONGEST_QUOTE)] | None = None
 
 
+class Distinct(Record):
+    """A claim that looks like the same fact, and why it is another."""
+
+    id: ClaimId
+    reason: Annotated[Text, Field(min_length=1, max_length=1000)]
+
+
 class Performance(Record):
     """What a claim about a number rests on."""
 
@@ -84,6 +91,8 @@ class Claim(Record):
     published_at: Moment
     last_verified: Moment
     performance: Performance | None = None
+    distinct_from: Annotated[tuple[Distinct, ...], Field(max_length=12)] = ()
+    """What it was taken for a duplicate of, and is not."""
 
     @model_validator(mode="after")
     def _follows(self) -> Claim:
@@ -99,6 +108,8 @@ class Claim(Record):
             raise ValueError("sources are numbered 1, 2, 3, ... in their order")
         if len(set(self.tags)) < len(self.tags):
             raise ValueError("a tag stands there twice; each is wanted once")
+        if any(other.id == self.id for other in self.distinct_from):
+            raise ValueError("a claim cannot be distinct from itself; an equal id is one fact")
         return self
 
 
