@@ -18,6 +18,8 @@ VeriloraError
 ├── CheckpointError          a checkpoint that is damaged or belongs to another run
 ├── TrainingError            a run that went wrong
 │   └── SelfCheckError       adapters that do not move, gradients that are not finite, ...
+├── RegistryError            a registry that cannot be opened, or a question that has no answer
+│   └── AdmissionError       a signed record that the registry does not take in
 └── MissingExtraError        a package or device that this machine lacks
 
 Every message says what was found, what was wanted and what to do next; the facts stand as
@@ -117,6 +119,14 @@ class TrainingError(VeriloraError):
 
 class SelfCheckError(TrainingError):
     """Training does not do what it should: `path` names the layer, `check` the rule broken."""
+
+
+class RegistryError(VeriloraError):
+    """A registry that cannot be opened or read; `url`, without password, where one is known."""
+
+
+class AdmissionError(RegistryError):
+    """A signed record that is refused; `digest` names it, `of` the record it would double."""
 
 
 class MissingExtraError(VeriloraError):
