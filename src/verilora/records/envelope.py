@@ -21,6 +21,7 @@ PREDICATES = {
     "notice": "https://verilora.dev/notice/v1",
     "trust": "https://verilora.dev/trust/v1",
     "adapter": "https://verilora.dev/adapter/v1",
+    "anchors": "https://verilora.dev/anchors/v1",
 }
 """Kind of the record -> type of the predicate; names, not addresses that are looked up."""
 Base64 = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
