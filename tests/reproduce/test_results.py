@@ -14,9 +14,10 @@ from verilora.reproduce.results import FAILED, read_failure, read_result, result
 
 
 def test_a_run_is_read_for_the_metric_that_is_wanted(write_run: Callable[..., Path]) -> None:
-    found = read_result(write_run(seed=3), 3)
+    directory = write_run(seed=3)
+    found = read_result(directory, 3)
     assert isinstance(found, Run)
-    result = result_in(found, "f1")
+    result = result_in(found, "f1", directory=directory)
     assert (result.seed, result.value) == (3, found.metrics["f1"].value)
     assert result.run == found.digest
 
@@ -25,7 +26,7 @@ def test_a_failure_is_a_result_without_a_value(tmp_path: Path) -> None:
     failure = Failure(seed=2, why="the loss is nan")
     (tmp_path / FAILED).write_bytes(failure.canonical())
     assert read_result(tmp_path, 2) == failure
-    result = result_in(failure, "accuracy")
+    result = result_in(failure, "accuracy", directory=tmp_path)
     assert (result.value, result.failed, result.run) == (None, "the loss is nan", failure.digest)
 
 

@@ -134,6 +134,10 @@ class Kit:
         results = self.results(*(values or self.items(365)), pre=made, **changes)
         return conclude(made, Work(results, **work), stamp=self.after, paper_text=text)
 
+    def concluded(self, results: tuple[Result, ...], *, pre: Verdict) -> Verdict:
+        """The verdict on these results, on all 408 items."""
+        return conclude(pre, Work(results, 408, 408), stamp=self.after)
+
     def versus(self, **changes: Any) -> Verdict:
         """A preregistration of a comparison: both sides are measured, three seeds each."""
         reference = {"name": "full fine-tuning", "seeds": [0, 1, 2], "trainable": 9000}
@@ -149,9 +153,9 @@ class Kit:
         """The verdict on two sides with these values, on all 408 items."""
         made = pre or self.versus()
         counts = {"adapter": 73, "encoder": 9000, **changes}
-        text = counts.pop("paper_text", None)
+        text, there = counts.pop("paper_text", None), counts.pop("inputs_there", None)
         results = self.results(*ours, pre=made, **counts)
-        reference = self.results(*theirs, pre=made, trainable=9000)
+        reference = self.results(*theirs, pre=made, trainable=9000, inputs=there)
         work = Work(results, 408, 408, reference=reference)
         return conclude(made, work, stamp=self.after, paper_text=text)
 

@@ -25,6 +25,7 @@ NUMBERED = {
     "EV-013": "check_registration",
     "EV-014": "check_recorded",
     "EV-015": "check_share",
+    "EV-016": "check_inputs",
 }
 
 
@@ -50,7 +51,7 @@ def test_a_sound_case_passes_all_that_can_be_checked(kit: Any) -> None:
     pre = kit.pre()
     made = kit.post(pre=pre)
     gates = check_gates(Case(made, pre, kit.paper, {"demo": "healthy"}))
-    assert [gate.rule for gate in gates if gate.passed is not True] == ["EV-015"]
+    assert [gate.rule for gate in gates if gate.passed is not True] == ["EV-015", "EV-016"]
 
 
 def test_what_is_recorded_may_lower_and_never_raise(kit: Any) -> None:

@@ -31,9 +31,9 @@ def test_sanity_holds_what_was_recorded(kit: Any) -> None:
         Result(0, 80.0, trainable=5, adapter=3, encoder=90, losses=(0.7, 0.3)),
         Result(1, None),
     )
-    plain = sanity_of(results, kit.plan(), trainable=5)
+    plain = sanity_of(results, kit.plan(), side=kit.plan(trainable=5))
     assert (plain.trainable, plain.losses_first, plain.says("adapter")) == ((5,), (0.7,), False)
-    shared = sanity_of(results, kit.plan(share_below=1.0), trainable=5)
+    shared = sanity_of(results, kit.plan(share_below=1.0), side=kit.plan(trainable=5))
     assert (shared.adapter, shared.encoder) == ((3,), (90,))
 
 

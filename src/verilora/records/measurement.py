@@ -100,6 +100,17 @@ class Statistics(AsGiven):
     method: Text
 
 
+class Inputs(AsGiven):
+    """What a run is made from, its seed and its data aside."""
+
+    recipe: Digest
+    """Of the recipe without seed and threads."""
+    base: Digest | None = None
+    """Of the base's tensors, the head left out."""
+    start: Digest | None = None
+    """Of the adapter_model.safetensors that training starts from; null: a fresh adapter."""
+
+
 class Sanity(AsGiven):
     """What shows that the machinery worked: one entry for each run in the lists."""
 
@@ -117,6 +128,8 @@ class Sanity(AsGiven):
     """Mean training loss over the first and the last tenth of the steps, in nats."""
     data_expected: Digest | None = None
     data: tuple[Digest, ...] = ()
+    inputs_expected: Inputs | None = None
+    inputs: tuple[Inputs, ...] = ()
 
 
 def refuse_repeated(seeds: Any) -> None:

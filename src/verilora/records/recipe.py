@@ -142,3 +142,9 @@ class Recipe(Record):
     task: TaskSection
     adapter: Adapter = Field(default_factory=LoraConfig)
     training: TrainingSection = Field(default_factory=TrainingSection)
+
+    @property
+    def plan_digest(self) -> str:
+        """Digest of what the runs of one plan share: all but the seed and the CPU threads."""
+        shared = self.training.replace(seed=0, threads=None)
+        return self.replace(training=shared).digest

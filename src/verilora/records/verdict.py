@@ -22,6 +22,7 @@ from verilora.records.given import (
 )
 from verilora.records.measurement import (
     Aggregation,
+    Inputs,
     Measured,
     Reported,
     Sanity,
@@ -72,6 +73,7 @@ class Reference(AsGiven):
     seeds: Seeds
     trainable: Whole | None = None
     """Trainable scalars as computed from the configuration."""
+    inputs: Inputs | None = None
 
     @model_validator(mode="after")
     def _different(self) -> Reference:
@@ -94,6 +96,8 @@ class Plan(AsGiven):
     """What counts as a failed run, and with which value it counts."""
     trainable: Whole | None = None
     data: Digest | None = None
+    inputs: Inputs | None = None
+    """What every run is made from."""
     majority: Value | None = None
     reference: Reference | None = None
     """Measured under the same preregistration, in place of a reported number."""

@@ -15,8 +15,10 @@ import transformers
 from verilora import __version__
 from verilora.data.metrics import majority
 from verilora.errors import RecipeError
+from verilora.records.measurement import Inputs
 from verilora.records.recipe import Recipe
 from verilora.records.target import Likeness, Setup, Target
+from verilora.reproduce.inputs import inputs_of
 from verilora.train.material import Material, gather
 from verilora.train.plan import Plan, plan_for
 
@@ -30,6 +32,8 @@ class Circumstances:
     """Parameters, steps and memory of one run."""
     majority: float
     """Percent that the most frequent answer scores in the target's metric."""
+    inputs: Inputs | None = None
+    """What the runs are made from; None where the base was not to be loaded."""
 
 
 def look_around(target: Target, recipe: Recipe, *, weights: bool = True) -> Circumstances:
@@ -58,7 +62,8 @@ def look_around(target: Target, recipe: Recipe, *, weights: bool = True) -> Circ
         truncated=sum(part.truncated for part in parts),
         environment=environment(),
     )
-    return Circumstances(setup, _plan(material), answers[target.metric])
+    plan, inputs = _plan(material), inputs_of(material) if weights else None
+    return Circumstances(setup, plan, answers[target.metric], inputs)
 
 
 def _plan(material: Material) -> Plan:

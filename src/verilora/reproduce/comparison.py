@@ -11,6 +11,7 @@ from verilora.records.verdict import Citation, Plan, Reference, Verdict
 from verilora.reproduce.circumstances import environment
 from verilora.reproduce.conclusion import PAPER
 from verilora.reproduce.directory import SIDES
+from verilora.reproduce.inputs import inputs_of
 from verilora.reproduce.registration import FAILED_RUN
 from verilora.train.material import Material, gather
 from verilora.train.plan import plan_for
@@ -66,8 +67,8 @@ def register(comparison: Comparison, *, stamp: Stamp) -> Registered:
     _refuse_unfit(comparison)
     material = gather(comparison.ours)
     metric, items = material.dataset.task.metrics[0], len(material.validation.labels)
-    plans = [plan_for(part) for part in (material, _other(material, comparison.reference))]
-    counts = [plan.parameters.trainable for plan in plans]
+    sides = (material, _other(material, comparison.reference))
+    plans = [plan_for(side) for side in sides]
     rows = rows_between(
         comparison.ours,
         comparison.reference,
@@ -79,14 +80,17 @@ def register(comparison: Comparison, *, stamp: Stamp) -> Registered:
         CLAIM.replace(reported_metric=metric),
         None,
         protocol=rows,
-        plan=_plan(comparison, material, trainable=counts),
+        plan=_plan(comparison, sides, trainable=[plan.parameters.trainable for plan in plans]),
         forecast=comparison.forecast,
         stamp=stamp,
     )
     return Registered(verdict, max(plan.memory.peak for plan in plans))
 
 
-def _plan(comparison: Comparison, material: Material, *, trainable: list[int]) -> Plan:
+def _plan(
+    comparison: Comparison, sides: tuple[Material, Material], *, trainable: list[int]
+) -> Plan:
+    material, inputs = sides[0], [inputs_of(side) for side in sides]
     task, labels = material.dataset.task, material.validation.labels
     margin, source = comparison_margin("percent", len(labels))
     if comparison.margin is not None:
@@ -103,8 +107,11 @@ def _plan(comparison: Comparison, material: Material, *, trainable: list[int]) -
         failed_run=FAILED_RUN,
         trainable=trainable[0],
         data=material.dataset.digest,
+        inputs=inputs[0],
         majority=answers[task.metrics[0]],
-        reference=Reference(name=REFERENCE, seeds=comparison.seeds, trainable=trainable[1]),
+        reference=Reference(
+            name=REFERENCE, seeds=comparison.seeds, trainable=trainable[1], inputs=inputs[1]
+        ),
         share_below=comparison.share_below,
     )
 

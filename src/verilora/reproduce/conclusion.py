@@ -58,7 +58,10 @@ def _conclude_cell(place: Place, pre: Verdict, *, stamp: Stamp) -> VerdictDocume
     runs = [run for run in found if isinstance(run, Run)]
     rows = runs[0].data.validation_rows if runs else None
     work = Work(
-        results=tuple(result_in(run, target.metric) for run in found),
+        results=tuple(
+            result_in(run, target.metric, directory=place.seed(seed))
+            for run, seed in zip(found, seeds, strict=True)
+        ),
         evaluated=rows,
         full_size=max(target.reported.items or 0, rows or 0) or None,
         artifacts=tuple(artifacts_of(place, [place.seed(seed) for seed in seeds])),
@@ -75,11 +78,15 @@ def _conclude_cell(place: Place, pre: Verdict, *, stamp: Stamp) -> VerdictDocume
 
 
 def _conclude_comparison(place: Place, pre: Verdict, *, stamp: Stamp) -> VerdictDocument:
-    found = [read_result(path, seed) for seed, path in run_directories(place, pre)]
+    directories = run_directories(place, pre)
+    found = [read_result(path, seed) for seed, path in directories]
     runs = [run for run in found if isinstance(run, Run)]
     metric = (pre.claim_citation and pre.claim_citation.reported_metric) or "accuracy"
     items = runs[0].data.validation_rows if runs else None
-    results = tuple(result_in(run, metric) for run in found)
+    results = tuple(
+        result_in(run, metric, directory=path)
+        for run, (_, path) in zip(found, directories, strict=True)
+    )
     ours = len(pre.plan.seeds) if pre.plan else 0
     work = Work(
         results=results[:ours],
@@ -87,7 +94,7 @@ def _conclude_comparison(place: Place, pre: Verdict, *, stamp: Stamp) -> Verdict
         full_size=items,
         reference=results[ours:],
         protocol=_as_run(pre, runs),
-        artifacts=tuple(artifacts_of(place, [path for _, path in run_directories(place, pre)])),
+        artifacts=tuple(artifacts_of(place, [path for _, path in directories])),
     )
     return document_of(conclude(pre, work, stamp=stamp), pre, paper=PAPER)
 

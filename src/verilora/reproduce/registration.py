@@ -54,6 +54,7 @@ def draft(wish: Wish, found: Circumstances, *, stamp: Stamp) -> Verdict:
         failed_run=FAILED_RUN,
         trainable=found.plan.parameters.trainable,
         data=found.setup.data,
+        inputs=found.inputs,
         majority=found.majority,
     )
     return preregister(

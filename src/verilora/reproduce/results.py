@@ -6,6 +6,7 @@ from pathlib import Path
 
 from verilora.errors import CheckpointError, DataError
 from verilora.records.failure import Failure
+from verilora.records.measurement import Inputs
 from verilora.records.run import Run
 from verilora.train.directory import RunDirectory
 from verilora.verdict.conclude import result_of
@@ -45,14 +46,16 @@ def read_result(directory: Path, seed: int) -> Run | Failure:
     return found
 
 
-def result_in(found: Run | Failure, metric: str) -> Result:
-    """A run or a failure as what the verdict weighs."""
+def result_in(found: Run | Failure, metric: str, *, directory: Path) -> Result:
+    """A run or a failure, and the recipe beside it, as what the verdict weighs."""
+    recipe = RunDirectory(directory).begun_with()
     if isinstance(found, Failure):
         return Result(
             found.seed,
             None,
             run=found.digest,
             failed=found.why,
+            inputs=None if recipe is None else Inputs(recipe=recipe.plan_digest),
             preregistration=found.preregistration,
         )
-    return result_of(found, metric)
+    return result_of(found, metric, recipe=recipe)

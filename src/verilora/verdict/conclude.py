@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from verilora.errors import DataError
-from verilora.records.measurement import Reported
+from verilora.records.measurement import Inputs, Reported
 from verilora.records.protocol import Row
+from verilora.records.recipe import Recipe
 from verilora.records.run import Run
 from verilora.records.verdict import (
     FORMAT,
@@ -86,8 +87,11 @@ def prospects(preregistration: Verdict) -> tuple[Status, tuple[Reason, ...]]:
     return weighed.highest, weighed.reasons
 
 
-def result_of(run: Run, metric: str | None = None) -> Result:
-    """The result in a run record; `metric` by default the run's main one, in percent."""
+def result_of(run: Run, metric: str | None = None, *, recipe: Recipe | None = None) -> Result:
+    """The result in a run record; `metric` by default the run's main one, in percent.
+
+    `recipe` is the one that the run was made from, as it lies beside the record.
+    """
     name = metric or run.main_metric
     if name not in run.metrics:
         raise _refused(f"the run has {', '.join(sorted(run.metrics))}; '{name}' is wanted")
@@ -102,8 +106,16 @@ def result_of(run: Run, metric: str | None = None) -> Result:
         encoder=run.parameters.total - run.parameters.adapter - run.parameters.head,
         losses=(run.loss_first, run.loss_last),
         data=run.digests.data,
+        inputs=None if recipe is None else _inputs(run, recipe),
         preregistration=run.preregistration,
     )
+
+
+def _inputs(run: Run, recipe: Recipe) -> Inputs:
+    # A recipe that the record does not name was not run: what was run stays unlike any plan's.
+    named = recipe.digest == run.digests.recipe and recipe.training.seed == run.seed
+    shared = recipe.plan_digest if named else run.digests.recipe
+    return Inputs(recipe=shared, base=run.digests.base, start=run.digests.start)
 
 
 def conclude(
@@ -180,7 +192,7 @@ def _draft(preregistration: Verdict, work: Work, *, stamp: Stamp) -> Verdict:
         exploratory=not registered,
         runs=_digests(results),
         artifacts=work.artifacts,
-        sanity=sanity_of(results, plan, trainable=plan.trainable),
+        sanity=sanity_of(results, plan, side=plan),
     )
     if plan.reference is None and not others:
         return draft
@@ -198,7 +210,7 @@ def _reference(plan: Plan, work: Work, *, others: tuple[Result, ...]) -> dict[st
         "reported": reported_of(measured),
         "reference_measured": measured,
         "reference_runs": _digests(others),
-        "reference_sanity": sanity_of(others, plan, trainable=plan.reference.trainable),
+        "reference_sanity": sanity_of(others, plan, side=plan.reference),
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from verilora.records.verdict import Gate
-from verilora.verdict import citation, machinery, plausibility, registration
+from verilora.verdict import citation, inputs, machinery, plausibility, registration
 from verilora.verdict.case import Answer, Case
 
 GATES: dict[str, Callable[[Case], Answer]] = {
@@ -28,6 +28,7 @@ GATES: dict[str, Callable[[Case], Answer]] = {
     "EV-013": registration.check_registration,
     "EV-014": plausibility.check_recorded,
     "EV-015": machinery.check_share,
+    "EV-016": inputs.check_inputs,
 }
 QUOTE, SEEDS, UNITS, REGISTRATION, RECORDED = "EV-002", "EV-006", "EV-005", "EV-013", "EV-014"
 

@@ -21,7 +21,7 @@ FEWEST_TO_REFUTE = 5
 """Runs."""
 SANITY = ("EV-008", "EV-009", "EV-010", "EV-011")
 """Gates that must have passed, not merely not failed."""
-UNITS, SHARE = "EV-005", "EV-015"
+UNITS, SHARE, INPUTS = "EV-005", "EV-015", "EV-016"
 UNSHOWN = "sanity-not-shown"
 
 
@@ -177,7 +177,7 @@ def _gates(standing: Standing) -> Iterator[Limit]:
 def _ceiling(rule: str) -> Status:
     if rule == UNITS:
         return "pending"
-    return "inconclusive" if rule in (*SANITY, SHARE) else "partial"
+    return "inconclusive" if rule in (*SANITY, SHARE, INPUTS) else "partial"
 
 
 def _refutation(standing: Standing, finding: Finding) -> Iterator[Limit]:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from verilora.errors import DataError
-from verilora.records.measurement import Measured, Sanity
+from verilora.records.measurement import Inputs, Measured, Sanity
 from verilora.records.protocol import Row
-from verilora.records.verdict import Artifact, Plan
+from verilora.records.verdict import Artifact, Plan, Reference
 from verilora.verdict.figures import rounded
 from verilora.verdict.statistics import side_of
 
@@ -31,6 +31,8 @@ class Result:
     """Mean over the first and the last tenth of the steps."""
     data: str | None = None
     """Digest of the data."""
+    inputs: Inputs | None = None
+    """What the run was made from."""
     preregistration: str | None = None
     """Digest that the run record names."""
 
@@ -90,19 +92,22 @@ def measured_of(results: Sequence[Result], plan: Plan, *, work: Work) -> Measure
     )
 
 
-def sanity_of(results: Sequence[Result], plan: Plan, *, trainable: int | None) -> Sanity:
-    """What shows that the machinery worked; `trainable` is what the configuration gives."""
+def sanity_of(results: Sequence[Result], plan: Plan, *, side: Plan | Reference) -> Sanity:
+    """What shows that the machinery worked; `side` says what is expected of these results."""
     losses = [result.losses for result in results if result.losses is not None]
     sanity = Sanity(
         majority=plan.majority,
         unit=plan.unit,
-        trainable_expected=trainable,
+        trainable_expected=side.trainable,
         trainable=tuple(r.trainable for r in results if r.trainable is not None),
         losses_first=tuple(first for first, _ in losses),
         losses_last=tuple(last for _, last in losses),
         data_expected=plan.data,
         data=tuple(r.data for r in results if r.data is not None),
     )
+    if side.inputs is not None:
+        made = tuple(r.inputs for r in results if r.inputs is not None)
+        sanity = sanity.replace(inputs_expected=side.inputs, inputs=made)
     if plan.share_below is None:
         return sanity
     counted = [(r.adapter, r.encoder) for r in results if r.adapter is not None and r.encoder]
