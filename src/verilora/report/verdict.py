@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from verilora.atomic import write_whole
 from verilora.charts import comparison_svg
@@ -83,6 +84,14 @@ def render(document: VerdictDocument, *, links: Links) -> str:
 
     A document that says more than its numbers is shown as the rules judge it, with why.
     """
+    return fill("verdict.html", **facts_of(document, links=links))
+
+
+def facts_of(document: VerdictDocument, *, links: Links) -> dict[str, Any]:
+    """What pages tell of a verdict, by the names that their templates know it by.
+
+    Raises DataError if the document holds no verdict.
+    """
     declared, pre = verdict_of(document), plan_of(document)
     if declared is None:
         raise DataError(
@@ -93,8 +102,7 @@ def render(document: VerdictDocument, *, links: Links) -> str:
     plan = pre.plan if pre else verdict.plan
     level, picture = verdict.protocol_match or "unknown", compare(document)
     compares = plan is not None and plan.reference is not None
-    return fill(
-        "verdict.html",
+    return dict(
         verdict=verdict,
         named=_named(verdict, plan),
         kicker=_kicker(document, verdict, compares=compares),
