@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from verilora.records.claim import Claim, claim_id, statement_of
 from verilora.records.events import Evaluated, Event, Started, Stepped, Stopped
 from verilora.records.measurement import Reported
 from verilora.records.protocol import DIMENSIONS, Row
@@ -27,6 +28,7 @@ RECIPE = {
     "adapter": {"target_modules": ["query", "value"], "modules_to_save": ["classifier"]},
     "training": {"epochs": 1, "batch_size": 32, "learning_rate": 1e-3},
 }
+NAMED_PAPER = "LoRA: Low-Rank Adaptation of Large Language Models (Hu et al., 2021)"
 SHA = "sha256:" + "0123456789abcdef" * 4
 
 
@@ -263,3 +265,25 @@ def _toml(mapping: dict[str, Any]) -> str:
 
 def _without_none(mapping: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in mapping.items() if value is not None}
+
+
+def _claim(subject: str, object_: str = NAMED_PAPER, **changes: Any) -> Claim:
+    predicate = changes.pop("predicate", "introduced_in_paper")
+    given = {
+        "id": claim_id(subject, predicate, object=object_),
+        "subject": subject,
+        "predicate": predicate,
+        "object": object_,
+        "statement": statement_of(subject, predicate, object=object_),
+        "confidence": 0.95,
+        "confidence_rule": "one primary source",
+        "published_at": "2026-01-01T00:00:00Z",
+        "last_verified": "2026-01-01T00:00:00Z",
+    }
+    return Claim.model_validate({**given, **changes})
+
+
+@pytest.fixture(scope="session")
+def make_claim() -> Callable[..., Claim]:
+    """`make_claim(subject, object, tags=..., ...)`: a claim with these parts."""
+    return _claim
