@@ -20,6 +20,8 @@ VeriloraError
 │   └── SelfCheckError       adapters that do not move, gradients that are not finite, ...
 ├── RegistryError            a registry that cannot be opened, or a question that has no answer
 │   └── AdmissionError       a signed record that the registry does not take in
+├── VerificationError        something signed that is not valid; `state` names why
+├── KeyFileError             a private key that cannot be made, read or used
 └── MissingExtraError        a package or device that this machine lacks
 
 Every message says what was found, what was wanted and what to do next; the facts stand as
@@ -127,6 +129,14 @@ class RegistryError(VeriloraError):
 
 class AdmissionError(RegistryError):
     """A signed record that is refused; `digest` names it, `of` the record it would double."""
+
+
+class VerificationError(VeriloraError):
+    """Something signed that is not valid; `state` is one of those of docs/verify.md."""
+
+
+class KeyFileError(VeriloraError):
+    """A private key that cannot be made, read or used. No message holds any of its bytes."""
 
 
 class MissingExtraError(VeriloraError):
