@@ -98,6 +98,8 @@ class Plan(AsGiven):
     data: Digest | None = None
     inputs: Inputs | None = None
     """What every run is made from."""
+    target_digest: Digest | None = None
+    """Of target.json: the paper's number, its metric, and how it was made."""
     majority: Value | None = None
     reference: Reference | None = None
     """Measured under the same preregistration, in place of a reported number."""

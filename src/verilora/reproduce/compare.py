@@ -15,12 +15,13 @@ from pathlib import Path
 
 from verilora.errors import OutputError
 from verilora.records.verdict import Verdict, VerdictDocument
-from verilora.reproduce.attempt import FAILED, Job
+from verilora.reproduce.attempt import Job
 from verilora.reproduce.comparison import SIDES, Comparison, register
 from verilora.reproduce.conclusion import conclude_files
 from verilora.reproduce.directory import Place
 from verilora.reproduce.flow import workers_for
 from verilora.reproduce.registration import CHANGING, stamp_now
+from verilora.reproduce.results import FAILED
 from verilora.reproduce.seeds import Hear, run_jobs
 from verilora.train.directory import RunDirectory
 from verilora.train.lock import locked

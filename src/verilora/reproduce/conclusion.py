@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from verilora.errors import DataError
 from verilora.records.canonical import digest_file
 from verilora.records.protocol import Row
 from verilora.records.run import Run
+from verilora.records.target import Target
 from verilora.records.verdict import Artifact, Paper, Verdict, VerdictDocument
 from verilora.reproduce.directory import SIDES, Place
 from verilora.reproduce.results import read_result, result_in
@@ -53,6 +55,7 @@ def run_directories(place: Place, pre: Verdict) -> list[tuple[int, Path]]:
 
 def _conclude_cell(place: Place, pre: Verdict, *, stamp: Stamp) -> VerdictDocument:
     target = place.target()
+    _refuse_other_target(target, pre, place=place)
     seeds = pre.plan.seeds if pre.plan else ()
     found = [read_result(place.seed(seed), seed) for seed in seeds]
     runs = [run for run in found if isinstance(run, Run)]
@@ -64,6 +67,7 @@ def _conclude_cell(place: Place, pre: Verdict, *, stamp: Stamp) -> VerdictDocume
         ),
         evaluated=rows,
         full_size=max(target.reported.items or 0, rows or 0) or None,
+        protocol=_as_run(pre, runs),
         artifacts=tuple(artifacts_of(place, [place.seed(seed) for seed in seeds])),
     )
     report = place.anchors()
@@ -75,6 +79,20 @@ def _conclude_cell(place: Place, pre: Verdict, *, stamp: Stamp) -> VerdictDocume
         anchors=report.states() if report else None,
     )
     return document_of(verdict, pre, paper=target.paper)
+
+
+def _refuse_other_target(target: Target, pre: Verdict, *, place: Place) -> None:
+    """Another metric or number than the one that was preregistered would be another question."""
+    planned = pre.plan.target_digest if pre.plan else None
+    if planned in (None, target.digest):
+        return
+    raise DataError(
+        f"{place.target_file} is not the target that {place.preregistration_file.name} was made "
+        "for; what was fixed beforehand is not changed afterwards: put it back, or begin anew in "
+        "another directory",
+        file=place.target_file,
+        line=None,
+    )
 
 
 def _conclude_comparison(place: Place, pre: Verdict, *, stamp: Stamp) -> VerdictDocument:
@@ -107,7 +125,9 @@ def _as_run(pre: Verdict, runs: Sequence[Run]) -> tuple[Row, ...]:
         return rows
     told = f"the runs were made in {len(machines)} environments that differ"
     return tuple(
-        row.replace(state="different", ours=told) if row.dimension == "environment" else row
+        row.replace(state="different", ours=told, filled=None)
+        if row.dimension == "environment"
+        else row
         for row in rows
     )
 

@@ -15,11 +15,9 @@ from verilora.records.run import Run
 from verilora.records.verdict import VerdictDocument
 from verilora.reproduce.conclusion import conclude_files, run_directories
 from verilora.reproduce.directory import Place
+from verilora.reproduce.fitting import CLOSE, faults_of_record, faults_together
 from verilora.train.directory import RunDirectory
 from verilora.verdict.conclude import Stamp
-
-CLOSE = 1e-9
-"""Percent points; what a metric may miss when it is computed again in the same order."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +54,7 @@ def recompute(path: Path | str) -> Recomputed:
     identical = document.canonical() == place.verdict_file.read_bytes()
     directories = [path for _, path in run_directories(place, pre)]
     faults = [fault for directory in directories for fault in faults_of(directory)]
+    faults += faults_together(directories)
     if not identical:
         faults.append(_differing(before, document))
     return Recomputed(document, identical, tuple(faults))
@@ -75,6 +74,7 @@ def faults_of(directory: Path) -> list[str]:
         not adapter.is_file() or digest_file(adapter) != run.digests.adapter
     ):
         faults.append("adapter_model.safetensors is not the adapter that run.json names")
+    faults += faults_of_record(run, recipe)
     faults += _prediction_faults(place.predictions, recipe, run=run)
     return [f"{directory.name}: {fault}" for fault in faults]
 
@@ -83,11 +83,14 @@ def _prediction_faults(path: Path, recipe: Recipe, *, run: Run) -> list[str]:
     try:
         content = path.read_bytes()
         metrics = measure_again(content, find_task(recipe.task))
+        rows = len(content.splitlines())
     except (OSError, ValueError, KeyError, TypeError) as error:
         return [f"predictions.jsonl cannot be read: {error}"]
     faults = []
     if digest_bytes(content) != run.digests.predictions:
         faults.append("predictions.jsonl is not the file that run.json names")
+    if rows != run.data.validation_rows:
+        faults.append(f"run.json says {run.data.validation_rows} items, {rows} were predicted")
     for name, value in metrics.items():
         stated = run.metrics[name].value
         if abs(stated - value) > CLOSE:

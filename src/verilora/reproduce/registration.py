@@ -55,6 +55,7 @@ def draft(wish: Wish, found: Circumstances, *, stamp: Stamp) -> Verdict:
         trainable=found.plan.parameters.trainable,
         data=found.setup.data,
         inputs=found.inputs,
+        target_digest=target.digest,
         majority=found.majority,
     )
     return preregister(
