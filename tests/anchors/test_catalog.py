@@ -30,11 +30,14 @@ def test_a_misspelt_name_is_answered() -> None:
 
 @pytest.mark.parametrize(
     ("name", "seeds"),
-    [("stdlib-minilm", [77.2, 76.6, 76.8]), ("mrpc-minilm", [82.11, 81.13, 81.13])],
+    [
+        ("stdlib-minilm", [77.2, 76.6, 76.8]),
+        ("mrpc-minilm", [79.66, 79.90, 79.17, 82.11, 81.13, 81.13]),
+    ],
 )
 def test_values_and_tolerances_are_those_of_the_seeds(name: str, seeds: list[float]) -> None:
-    # 4.302653: t with 2 degrees of freedom, 97.5 %.
-    interval = 4.302653 * statistics.stdev(seeds) * math.sqrt(1 + 1 / len(seeds))
+    quantile = {3: 4.302653, 6: 2.570582}[len(seeds)]  # of t, 97.5 %
+    interval = quantile * statistics.stdev(seeds) * math.sqrt(1 + 1 / len(seeds))
     strictest = find_anchor(name).expectations[0]
     assert strictest.value == pytest.approx(statistics.fmean(seeds), abs=0.05)
     assert strictest.tolerance == pytest.approx(interval, abs=0.05)
