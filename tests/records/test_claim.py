@@ -63,6 +63,17 @@ def test_a_claim_comes_back_from_its_bytes() -> None:
     assert claim.statement == "LoRA introduced in paper: A paper (2021)."
 
 
+@pytest.mark.parametrize("part", ["a|b", "|", "", "   ", "x" * 301])
+def test_a_part_holds_no_bar_and_is_not_empty(part: str) -> None:
+    parts = {"predicate": "introduced_in_paper", "object": "A paper (2021)"}
+    told = {
+        "id": claim_id(part, parts["predicate"], object=parts["object"]),
+        "statement": statement_of(part, parts["predicate"], object=parts["object"]),
+    }
+    with pytest.raises(ValidationError, match="1 validation error for Claim\nsubject"):
+        Claim.model_validate(given(subject=part, **told))
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

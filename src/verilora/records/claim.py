@@ -31,7 +31,7 @@ SourceType = Literal[
     "github-release",
     "benchmark",
 ]
-Part = Annotated[Text, Field(min_length=1, max_length=300, pattern=r"^[^|]*\S[^|]*$")]
+Part = Annotated[Text, Field(min_length=1, max_length=300, pattern=r"^[^|]*[^|\s][^|]*$")]
 """A part of a claim's id: not empty, and without the bar that stands between the parts."""
 Url = Annotated[Text, Field(max_length=2000, pattern=r"^https?://[^\s<>\"']+$")]
 Day = Annotated[Text, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
