@@ -62,7 +62,7 @@ def test_the_table_says_which_are_of_an_earlier_day(verilora, tmp_path, made_up)
     made_up("tiny-bits", Measured(KNOWN.value, KNOWN.where))
     told = verilora("anchors", "run", "tiny-bits", "--out", tmp_path)
     first, second = told.out.splitlines()[1:3]
-    assert "80.5 ± 3.1" in first
+    assert "80.50 ± 3.1" in first
     assert "(on 20" in first
     assert "(on 20" not in second
     assert "healthy" in second
