@@ -75,7 +75,7 @@ def assess(
         faults.append(f"it has {has}; at least {FEWEST_SOURCES} are wanted, best of two publishers")
     if not sources:
         return Assessment(0.0, "no source", tuple(faults))
-    graded = [strength_of(source, predicate, object=object) for source in sources]
+    graded: list[Strength] = [strength_of(source, predicate, object=object) for source in sources]
     line, best, why = _line(sources, graded)
     if not any(quotes[number - 1].found for number in best):
         line += 1
