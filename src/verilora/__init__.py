@@ -22,6 +22,7 @@ _HOMES = {
     "merge": "verilora.lora",
     "save_adapter": "verilora.lora.formats",
     "unmerge": "verilora.lora",
+    "verify": "verilora.claims.verify",
 }
 
 __all__ = sorted([*_HOMES, "__version__"])

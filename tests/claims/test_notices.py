@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from verilora.claims.envelope import open_envelope, sign
+from verilora.claims.notices import heed_notices
+from verilora.claims.predicates import statement_of
+from verilora.errors import VerificationError
+from verilora.records.claim import Claim
+from verilora.records.notice import Notice
+
+
+@pytest.fixture
+def heed(world: Any, claim: Claim) -> Any:
+    """Heeds one notice about the claim, signed by `key`, under a trust file of these keys."""
+    about = open_envelope(sign(statement_of(claim), world.key))
+
+    def heed(kind: str, *, key: Any = None, keys: Any = None, **changes: Any) -> tuple[str, ...]:
+        given = {"kind": kind, "about": about.digest, "reason": "a slip"}
+        given |= {"by": claim.digest} if kind == "supersession" else {}
+        notice = Notice.model_validate({**given, "made_at": "2026-03-01T00:00:00Z", **changes})
+        content = sign(statement_of(notice), key or world.key)
+        trust = world.trust(keys=keys)
+        by = (world.key.id,)
+        return heed_notices(about, [(content, "n")], trust=trust, by=by, now=world.now)
+
+    return heed
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"), [("retraction", "retracted"), ("supersession", "superseded")]
+)
+def test_a_notice_ends_what_it_is_about(kind: str, state: str, heed: Any) -> None:
+    with pytest.raises(VerificationError, match="a slip") as told:
+        heed(kind)
+    assert told.value.facts["state"] == state
+    assert told.value.facts["notice"]["kind"] == kind
+    assert heed(kind, about="sha256:" + "0" * 64) == ()
+
+
+def test_a_dispute_is_told(heed: Any) -> None:
+    assert heed("dispute") == ("disputed on 2026-03-01: a slip",)
+
+
+def test_who_signed_may_take_it_back_without_a_role_for_notices(heed: Any, world: Any) -> None:
+    with pytest.raises(VerificationError, match="retracted"):
+        heed("retraction", keys=[world.trusted(roles=["claim"])])
+
+
+def test_another_needs_the_role(heed: Any, world: Any) -> None:
+    keys = [world.trusted(), world.trusted(world.stranger, roles=["claim"])]
+    (note,) = heed("retraction", key=world.stranger, keys=keys)
+    assert note.startswith("n does not count")
+    keys[1]["roles"] = ["notice"]
+    with pytest.raises(VerificationError, match="retracted"):
+        heed("retraction", key=world.stranger, keys=keys)
+    (note,) = heed("retraction", key=world.root)
+    assert "does not count" in note
+
+
+def test_what_is_no_notice_is_told(world: Any, claim: Claim) -> None:
+    content = sign(statement_of(claim), world.key)
+    about = open_envelope(content)
+    for said in (content, b"{"):
+        (note,) = heed_notices(
+            about, [(said, "n")], trust=world.trust(), by=(world.key.id,), now=world.now
+        )
+        assert note.startswith("n does not count")
