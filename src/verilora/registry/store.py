@@ -1,0 +1,213 @@
+"""The registry as one object: what goes in, and every way of reading it.
+
+Each reading sees one state of the database, whole. May be used by several threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Engine
+
+from verilora.registry.admit import BATCH, admit_many
+from verilora.registry.claims import (
+    read_claim,
+    read_claims,
+    read_related,
+    read_tags,
+    read_versions,
+)
+from verilora.registry.engine import connect, reading, told, writing
+from verilora.registry.incoming import Door
+from verilora.registry.read import (
+    read_anchors,
+    read_counts,
+    read_entries,
+    read_entry,
+    read_envelope,
+    read_notices,
+    read_payload,
+    read_run,
+)
+from verilora.registry.rebuild import rebuild
+from verilora.registry.search import search
+from verilora.registry.verdicts import Filter, read_paper, read_papers, read_verdict, read_verdicts
+from verilora.registry.views import (
+    AnchorView,
+    ClaimView,
+    Counts,
+    Entry,
+    NoticeView,
+    Page,
+    PaperView,
+    RelatedClaim,
+    RunView,
+    SearchHit,
+    Tag,
+    VerdictView,
+)
+
+LIMIT = 50
+
+
+def open_registry(url: str | None = None, *, door: Door | None = None) -> Registry:
+    """The registry at a URL (sqlite:///PATH, postgresql://…) or in a file, made if it is not there.
+
+    None is the file in the user's data folder. `door` says what is asked of records that come in;
+    without one every record of good form is admitted, and signatures are not checked. Raises
+    RegistryError, MissingExtraError.
+    """
+    return Registry(connect(url), door or Door())
+
+
+class Registry:
+    """Signed records: they are added, never changed, never deleted."""
+
+    def __init__(self, engine: Engine, door: Door) -> None:
+        self._engine = engine
+        self._door = door
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes its connections."""
+        self._engine.dispose()
+
+    @property
+    def url(self) -> str:
+        """Where it is, without a password."""
+        return told(self._engine.url)
+
+    def admit(self, envelope: bytes) -> Entry:
+        """Takes a signed record in; once this returns it is kept. The same one again is no fault.
+
+        Raises AdmissionError.
+        """
+        (entry,) = admit_many(self._engine, [envelope], self._door)
+        return entry
+
+    def admit_many(self, envelopes: Iterable[bytes], *, size: int = BATCH) -> Iterator[Entry]:
+        """Takes many in, `size` in one transaction; each is kept once its entry is yielded.
+
+        Raises AdmissionError (`position`, from 1) at the first that is refused; those before it
+        stay.
+        """
+        return admit_many(self._engine, envelopes, self._door, size=size)
+
+    def rebuild(self) -> int:
+        """Makes all but blobs and log again; the number of records. Raises RegistryError if a
+        payload does not agree with its digest."""
+        with writing(self._engine) as connection:
+            return rebuild(connection)
+
+    def entry(self, digest: str) -> Entry | None:
+        """By the digest of the payload, or that of the record in it."""
+        with reading(self._engine) as connection:
+            return read_entry(connection, digest)
+
+    def entries(
+        self, kind: str | None = None, *, limit: int = LIMIT, cursor: str | None = None
+    ) -> Page[Entry]:
+        """All of one kind, or of every kind; newest first."""
+        with reading(self._engine) as connection:
+            return read_entries(connection, kind, limit=limit, cursor=cursor)
+
+    def envelope(self, digest: str) -> bytes | None:
+        """The envelope as it came in; of several around one payload the best signed."""
+        with reading(self._engine) as connection:
+            return read_envelope(connection, digest)
+
+    def payload(self, digest: str) -> bytes | None:
+        """The bytes that were signed."""
+        with reading(self._engine) as connection:
+            return read_payload(connection, digest)
+
+    def notices(self, digest: str) -> tuple[NoticeView, ...]:
+        """What was said about a record (by its payload's digest), oldest first."""
+        with reading(self._engine) as connection:
+            return read_notices(connection, [digest]).get(digest, ())
+
+    def claim(self, name: str) -> ClaimView | None:
+        """The current claim of an id, or its newest where none is current; or the claim with this
+        digest of the payload."""
+        with reading(self._engine) as connection:
+            return read_claim(connection, name)
+
+    def versions(self, id: str) -> tuple[ClaimView, ...]:
+        """Every claim of an id, newest first."""
+        with reading(self._engine) as connection:
+            return read_versions(connection, id)
+
+    def claims(
+        self, tag: str | None = None, *, limit: int = LIMIT, cursor: str | None = None
+    ) -> Page[ClaimView]:
+        """Current claims, newest first."""
+        with reading(self._engine) as connection:
+            return read_claims(connection, tag, limit=limit, cursor=cursor)
+
+    def tags(self) -> tuple[Tag, ...]:
+        """Tags of current claims, the most used first."""
+        with reading(self._engine) as connection:
+            return read_tags(connection)
+
+    def search(
+        self, text: str, *, limit: int = 10, min_confidence: float = 0.0
+    ) -> tuple[SearchHit, ...]:
+        """Current claims that hold words of the text, at most 50. Raises RegistryError for a limit
+        out of range."""
+        with reading(self._engine) as connection:
+            return search(connection, text, limit=limit, min_confidence=min_confidence)
+
+    def related(self, id: str, *, limit: int = 5) -> tuple[RelatedClaim, ...]:
+        """Current claims that share tags with this one, rare tags counting more."""
+        with reading(self._engine) as connection:
+            return read_related(connection, id, limit=limit)
+
+    def verdict(self, digest: str) -> VerdictView | None:
+        """By the digest of the payload, or that of verdict.json."""
+        with reading(self._engine) as connection:
+            return read_verdict(connection, digest)
+
+    def verdicts(
+        self, wanted: Filter | str | None = None, *, limit: int = LIMIT, cursor: str | None = None
+    ) -> Page[VerdictView]:
+        """Verdicts of both kinds, newest first; a plain word is a status."""
+        chosen = wanted if isinstance(wanted, Filter) else Filter(status=wanted)
+        with reading(self._engine) as connection:
+            return read_verdicts(connection, chosen, limit=limit, cursor=cursor)
+
+    def paper(self, arxiv_id: str) -> PaperView | None:
+        """A paper that a verdict is about."""
+        with reading(self._engine) as connection:
+            return read_paper(connection, arxiv_id)
+
+    def papers(self, *, limit: int = LIMIT, cursor: str | None = None) -> Page[PaperView]:
+        """All papers that verdicts are about, the highest ids first."""
+        with reading(self._engine) as connection:
+            return read_papers(connection, limit=limit, cursor=cursor)
+
+    def run(self, digest: str) -> RunView | None:
+        """By the digest of the payload, or that of run.json."""
+        with reading(self._engine) as connection:
+            return read_run(connection, digest)
+
+    def anchors(self) -> tuple[AnchorView, ...]:
+        """The newest result of each anchor, from signed reports."""
+        with reading(self._engine) as connection:
+            return read_anchors(connection)
+
+    def counts(self) -> Counts:
+        """How much there is."""
+        with reading(self._engine) as connection:
+            return read_counts(connection)

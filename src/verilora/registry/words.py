@@ -1,0 +1,30 @@
+"""The words of a text, as they are kept and searched for: nothing in them is syntax."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from verilora.records.claim import Claim
+
+MOST_WORDS = 32
+"""That a search looks for; what comes after is left out."""
+_WORD = re.compile(r"[^\W_]+")
+
+
+def words_of(text: str) -> list[str]:
+    """Letters and digits in a row, folded: "Low-Rank (LoRA)" -> low, rank, lora."""
+    flat = unicodedata.normalize("NFKD", text).casefold()
+    bare = "".join(letter for letter in flat if not unicodedata.combining(letter))
+    return _WORD.findall(bare)
+
+
+def wanted_words(text: str) -> list[str]:
+    """The words of a search, each once, in their order, at most MOST_WORDS of them."""
+    return list(dict.fromkeys(words_of(text)))[:MOST_WORDS]
+
+
+def words_of_claim(claim: Claim) -> list[str]:
+    """What a claim is found by: its id, statement, tags and the titles of its sources."""
+    texts = [claim.id, claim.statement, *claim.tags, *(source.title for source in claim.sources)]
+    return words_of(" ".join(texts))
