@@ -110,7 +110,7 @@ def test_markdown_shows_the_statement_and_makes_one_link(make_claim: Make, hard:
     told = cite(claim, DIGEST, format="markdown", url=URL)
     statement = told.partition(f" — [verilora claim {claim.id}](<{URL}>)")[0]
     assert html.unescape(re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", statement)) == claim.statement
-    assert not re.search(r"(?<!\\)[<*_`\[\]#]|^(\d+\.|-)", statement)
+    assert not re.search(r"(?<!\\)[<*_`\[\]&$]|^(\d+\.|[-+#])", statement)
 
 
 def test_the_line_is_one_line(make_claim: Make) -> None:

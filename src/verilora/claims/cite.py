@@ -34,7 +34,7 @@ _TEX = {
     "^": r"\textasciicircum{}",
     **{sign: f"\\{sign}" for sign in "&%$#_"},
 }
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~&-])")
+_MARKDOWN = re.compile(r"[\\`*_\[\]<>&~$]|^[-+#]")
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,8 @@ def _escape_tex(text: str) -> str:
 
 def _escape_markdown(text: str) -> str:
     # A number with a point at the beginning of a line would begin a list.
-    return re.sub(r"^(\d+)([.)])", r"\1\\\2", _MARKDOWN.sub(r"\\\1", text))
+    escaped = _MARKDOWN.sub(r"\\\g<0>", text)
+    return re.sub(r"^(\d+)([.)])", r"\1\\\2", escaped)
 
 
 def _percent_coded(found: re.Match[str]) -> str:
