@@ -54,10 +54,7 @@ def read_draft(content: bytes, *, name: str = "the draft", given: Mapping[str, A
 
     Raises DataError with all `faults`: keys unknown or missing, values of the wrong type.
     """
-    data = _json_or_toml(content, name)
-    if not isinstance(data, dict):
-        raise DataError(f"{name} is no table of keys; a claim's draft is one", file=name, line=None)
-    return draft_of({**data, **given}, name=name)
+    return draft_of({**read_table(content, name=name), **given}, name=name)
 
 
 def draft_of(mapping: Mapping[str, Any], *, name: str = "the draft") -> Draft:
@@ -65,7 +62,8 @@ def draft_of(mapping: Mapping[str, Any], *, name: str = "the draft") -> Draft:
     return record_of(Draft, dict(mapping), name=name)
 
 
-def _json_or_toml(content: bytes, name: str) -> Any:
+def read_table(content: bytes, *, name: str) -> dict[str, Any]:
+    """The keys of a TOML or JSON file, TOML's dates as text. Raises DataError for anything else."""
     if content.lstrip()[:1] == b"{":
         return parse_strict(content, name=name)
     if len(content) > LONGEST:
