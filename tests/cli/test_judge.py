@@ -165,3 +165,14 @@ def test_nothing_to_judge_says_what_is_wanted(verilora: Any, tmp_path: Path) -> 
     assert answer.status == 1
     assert "verdict.json cannot be read: No such file" in answer.err
     assert "the directory of a reproduction is wanted" in answer.err
+
+
+def test_a_reproduction_that_has_not_ended_says_how_to_go_on(
+    verilora: Any, reproduction: Any, tmp_path: Path
+) -> None:
+    pre = reproduction(89.0, 89.5, 90.0).verdicts.pre
+    (tmp_path / "preregistration.json").write_bytes(pre.canonical())
+    answer = verilora("judge", tmp_path)
+    assert answer.status == 1
+    assert "holds no finished reproduction" in answer.err
+    assert "the command that began one goes on with it" in answer.err

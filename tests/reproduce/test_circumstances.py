@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,11 +10,7 @@ import pytest
 from verilora.errors import RecipeError
 from verilora.records.recipe import Recipe
 from verilora.records.target import Target
-from verilora.reproduce.circumstances import (
-    likeness_of_base,
-    likeness_of_start,
-    look_around,
-)
+from verilora.reproduce.circumstances import likeness_of_base, look_around
 
 Make = Callable[..., Target]
 
@@ -59,30 +54,13 @@ def test_a_directory_shows_what_it_is_not(make_target: Make, recipe: Recipe, bas
     assert "name the base by that id" in told
 
 
-@pytest.mark.parametrize(
-    ("start_task", "trained_on", "likeness"),
-    [
-        (None, None, "same"),
-        (None, "mnli", "different"),
-        ("mnli", None, "different"),
-        ("mnli", "mnli", "same"),
-        ("mnli", "rte", "different"),
-        ("mnli", "?", "unknown"),
-    ],
-)
-def test_a_start_is_known_by_what_it_was_trained_on(
-    make_target: Make,
-    recipe: Recipe,
-    tmp_path: Path,
-    *,
-    start_task: str | None,
-    trained_on: str | None,
-    likeness: str,
+def test_a_directory_of_the_bases_name_is_a_directory(
+    make_target: Make, recipe: Recipe, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    target = make_target(start="adapter" if start_task else "pretrained", start_task=start_task)
-    if trained_on is not None:
-        facts = {} if trained_on == "?" else {"results": {"task": trained_on}}
-        (tmp_path / "verilora.json").write_text(json.dumps(facts))
-        training = recipe.training.replace(start=str(tmp_path))
-        recipe = recipe.replace(training=training)
-    assert likeness_of_start(target, recipe)[0] == likeness
+    target = make_target(bases=("some/base",), shape={"model_type": "bert"})
+    (tmp_path / "some").mkdir()
+    (tmp_path / "some" / "base").symlink_to(base)
+    monkeypatch.chdir(tmp_path)
+    likeness, told = likeness_of_base(target, with_id(recipe, "some/base"), place=base)
+    assert likeness == "unknown"
+    assert "nothing shows that its weights are those" in told

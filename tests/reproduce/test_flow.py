@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from verilora.errors import OutputError, RecipeError
 from verilora.records.events import Event, Started
+from verilora.records.recipe import Recipe
 from verilora.records.target import Target
 from verilora.records.verdict import Verdict
 from verilora.reproduce import flow
 from verilora.reproduce.directory import Place
 from verilora.reproduce.flow import Evidence, foresee, prepare, reproduce, workers_for
 from verilora.reproduce.wish import Wish
+from verilora.train.directory import RunDirectory
 
 Make = Callable[..., Target]
 
@@ -108,3 +112,23 @@ def test_cores_are_shared_out(make_target: Make, monkeypatch: pytest.MonkeyPatch
     free_target = make_target(accounts={"paper": target.accounts["paper"].replace(recipe=free)})
     assert prepare(Wish(free_target), workers=2).recipe.training.threads == 4
     assert prepare(Wish(target), workers=2).recipe.training.threads == 1
+
+
+def test_it_goes_on_with_the_threads_that_it_began_with(make_target: Make, tmp_path: Path) -> None:
+    account = make_target().accounts["paper"]
+    open_ = account.recipe.replace(training=account.recipe.training.replace(threads=None))
+    target = make_target(accounts={"paper": account.replace(recipe=open_)})
+    wish, out = Wish(target, seeds=(0, 1), settings=("training.epochs=1",)), tmp_path / "out"
+    first = prepare(wish, workers=1)
+    again = replace(first, recipe=threaded(first.recipe, 1))
+    other = replace(first, recipe=threaded(first.recipe, 2))
+    reproduce(wish, out, ready=again)
+    (out / "verdict.json").unlink()
+    shutil.rmtree(out / "seed-1")
+    reproduce(wish, out, ready=other)
+    begun = [RunDirectory(out / f"seed-{seed}").begun_with() for seed in (0, 1)]
+    assert [recipe and recipe.training.threads for recipe in begun] == [1, 1]
+
+
+def threaded(recipe: Recipe, threads: int) -> Recipe:
+    return recipe.replace(training=recipe.training.replace(threads=threads))

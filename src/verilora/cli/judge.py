@@ -107,19 +107,20 @@ def _look(path: str) -> Looked:
     directory = Path(path)
     if path == STDIN or not directory.is_dir():
         return Looked(_read_document(path))
-    document = _read_document(str(directory / "verdict.json"))
-    if not (directory / "preregistration.json").is_file() or not any(directory.glob("*/run.json")):
-        return Looked(document)
+    begun = (directory / "preregistration.json").is_file()
+    unfinished = begun and not (directory / "verdict.json").exists()
+    if not unfinished and not (begun and any(directory.glob("*/run.json"))):
+        return Looked(_read_document(str(directory / "verdict.json")))
     from verilora.reproduce.directory import Place
     from verilora.reproduce.recompute import recompute
 
-    place = Place(directory)
+    place, found = Place(directory), recompute(directory)
     report = place.anchors()
     return Looked(
-        document,
+        _read_document(str(place.verdict_file)),
         paper_text=place.paper_text(),
         anchors=report.states() if report else None,
-        recomputed=recompute(directory),
+        recomputed=found,
     )
 
 

@@ -19,6 +19,7 @@ from verilora.records.measurement import Inputs
 from verilora.records.recipe import Recipe
 from verilora.records.target import Likeness, Setup, Target
 from verilora.reproduce.inputs import inputs_of
+from verilora.reproduce.start import likeness_of_start
 from verilora.train.material import Material, gather
 from verilora.train.plan import Plan, plan_for
 
@@ -81,7 +82,9 @@ def likeness_of_base(target: Target, recipe: Recipe, *, place: Path) -> tuple[Li
     """
     name = recipe.model.id
     same = {base.casefold() for base in target.bases}
-    if name.casefold() in same:
+    # A directory of that name here goes before the hub's, and may hold anything.
+    shadowed = not Path(name).is_absolute() and Path(name).is_dir()
+    if name.casefold() in same and not shadowed:
         revision = recipe.model.revision or (place.name if place.parent.name == "snapshots" else "")
         return "same", f"{name}, revision {revision}" if revision else name
     config = _read_json(place / "config.json")
@@ -94,26 +97,6 @@ def likeness_of_base(target: Target, recipe: Recipe, *, place: Path) -> tuple[Li
         f"{target.bases[0]}: name the base by that id (a copy in the hub's cache is found without "
         "a network)"
     )
-
-
-def likeness_of_start(target: Target, recipe: Recipe) -> tuple[Likeness, str]:
-    """Whether training starts where the paper's did, and where it starts in words."""
-    start = recipe.training.start
-    if start is None:
-        likeness: Likeness = "same" if target.start == "pretrained" else "different"
-        return likeness, "the pretrained weights, with a fresh adapter"
-    directory = Path(start).expanduser()
-    facts = _read_json(directory / "verilora.json") or _read_json(
-        directory / "adapter" / "verilora.json"
-    )
-    results = facts.get("results")
-    task = results.get("task") if isinstance(results, dict) else None
-    if task is None:
-        return "unknown", "an adapter that does not say what it was trained on"
-    told = f"an adapter trained on {task}"
-    if target.start == "pretrained" or task != target.start_task:
-        return "different", told
-    return "same", told
 
 
 def environment() -> str:

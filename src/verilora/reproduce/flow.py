@@ -29,10 +29,12 @@ from verilora.reproduce.registration import (
 )
 from verilora.reproduce.seeds import Hear, run_jobs
 from verilora.reproduce.wish import Wish, recipe_for
+from verilora.train.directory import RunDirectory
 
 MEMINFO = Path("/proc/meminfo")
 MEMORY_FACTOR = 2
 """Of the planned peak, what a process may come to hold over a long run."""
+THREADS = "training.threads="
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ def reproduce(
         pre = register(place, wish, found=ready.found)
         if registered is not None:
             registered(pre)
-        jobs = [_job(ready.recipe, seed, place=place, pre=pre) for seed in wish.chosen_seeds]
+        recipe = _as_begun(ready, place)
+        jobs = [_job(recipe, seed, place=place, pre=pre) for seed in wish.chosen_seeds]
         run_jobs(jobs, workers=ready.workers, listen=listen)
         finished = place.verdict()
         if finished is not None:
@@ -130,6 +133,19 @@ def _available_bytes() -> int | None:
         return None
     found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
     return int(found[0]) * 1024 if found else None
+
+
+def _as_begun(ready: Ready, place: Place) -> Recipe:
+    """The recipe with as many threads as the runs were begun with: more memory or other --jobs
+    make no other run, and the same number gives the same bits."""
+    recipe = ready.recipe
+    if any(setting.replace(" ", "").startswith(THREADS) for setting in ready.wish.settings):
+        return recipe
+    for seed in ready.wish.chosen_seeds:
+        before = RunDirectory(place.seed(seed)).begun_with()
+        if before is not None:
+            return recipe.replace(training=recipe.training.replace(threads=before.training.threads))
+    return recipe
 
 
 def _job(recipe: Recipe, seed: int, *, place: Place, pre: Verdict) -> Job:

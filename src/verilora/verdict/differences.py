@@ -56,9 +56,8 @@ def _training_data(target: Target, account: Account, *, setup: Setup) -> Row:
     state = _data_state(target, account, setup=setup, fits=setup.train_rows == target.train_rows)
     if target.train_rows is None and state == "different":
         state = "unknown"
-    return _data_row(
-        "training_data", state, paper=told, ours=_with_task(ours, account, setup=setup)
-    )
+    row = _data_row("training_data", state, paper=told, ours=_with_task(ours, account, setup=setup))
+    return _less_sure(row, target)
 
 
 def _evaluation(target: Target, account: Account, *, setup: Setup) -> Row:
@@ -70,7 +69,8 @@ def _evaluation(target: Target, account: Account, *, setup: Setup) -> Row:
     state = _data_state(target, account, setup=setup, fits=setup.validation_rows == items)
     if items is None and state == "different":
         state = "unknown"
-    return _data_row("evaluation", state, paper=told, ours=_with_task(ours, account, setup=setup))
+    row = _data_row("evaluation", state, paper=told, ours=_with_task(ours, account, setup=setup))
+    return _less_sure(row, target)
 
 
 def _data_state(target: Target, account: Account, *, setup: Setup, fits: bool) -> State:
@@ -85,6 +85,13 @@ def _data_state(target: Target, account: Account, *, setup: Setup, fits: bool) -
 def _data_row(dimension: Dimension, state: State, *, paper: str, ours: str) -> Row:
     why = "as many rows; the texts were not compared" if state == "equivalent" else None
     return Row(dimension=dimension, state=state, paper=paper, ours=ours, reason=why)
+
+
+def _less_sure(row: Row, target: Target) -> Row:
+    """Where the very data are known, and these have as many rows and another digest, it is told."""
+    if row.state != "equivalent" or not target.datasets:
+        return row
+    return row.replace(reason=f"{row.reason}, and their digest is none of those known")
 
 
 def _with_task(ours: str, account: Account, *, setup: Setup) -> str:
