@@ -1,0 +1,167 @@
+"""Routes of the interface for programs, under /api/v1. Nothing here needs a key, nothing writes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from verilora.registry.verdicts import Filter
+from verilora.web import checking, data, shapes
+from verilora.web.finding import MOST_FOUND, Site
+from verilora.web.limits import LONGEST_QUERY, MOST, PAGE, read_object
+from verilora.web.links import Links
+from verilora.web.pages import plain
+from verilora.web.problems import KIND, Problem, ProblemBody
+
+ROOT = "/api/v1"
+LEAST = 0.85
+"""Confidence of a claim that may be a candidate, unless another is asked for."""
+Limit = Annotated[int, Query(ge=1, le=MOST)]
+FewLimit = Annotated[int, Query(ge=1, le=MOST_FOUND)]
+Cursor = Annotated[str | None, Query(max_length=200, description="`next` of the page before.")]
+Words = Annotated[str, Query(min_length=1, max_length=LONGEST_QUERY)]
+
+
+def told(kind: Any, *statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What a route may answer, for OpenAPI."""
+    problem = {"content": {KIND: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}}
+    faults = {status: {"description": "a fault", **problem} for status in (400, 422, *statuses)}
+    return {200: {"model": kind}, **faults}
+
+
+def api_routes(house: Site) -> APIRouter:
+    """Everything that is read, and the two questions that are posted."""
+    router, links = APIRouter(prefix=ROOT, tags=["v1"]), house.links()
+    _claims(router, house, links)
+    _verdicts(router, house, links)
+    _signed(router, house)
+    _questions(router, house, links)
+    return router
+
+
+def _claims(router: APIRouter, house: Site, links: Links) -> None:
+    @router.get("/claims.json", responses=told(shapes.ClaimList))
+    def list_claims(
+        limit: Limit = PAGE,
+        cursor: Cursor = None,
+        tag: Annotated[str | None, Query(max_length=40)] = None,
+    ) -> Response:
+        return plain(data.claims(house, links, tag=tag, limit=limit, cursor=cursor))
+
+    @router.get("/claims/{claim}.json", responses=told(shapes.ClaimAnswer, 404))
+    def read_claim(claim: str) -> Response:
+        return plain(data.claim(house, links, claim))
+
+    @router.get("/search", responses=told(shapes.SearchAnswer))
+    def search_claims(q: Words, limit: FewLimit = 20) -> Response:
+        return plain(data.search(house, links, q, limit=limit))
+
+    @router.get("/tags.json", responses=told(shapes.TagList))
+    def list_tags() -> Response:
+        return plain(data.tags(house, links))
+
+    @router.get("/methodology.json", responses=told(dict[str, Any]))
+    def read_methodology() -> Response:
+        return plain(data.methodology())
+
+
+def _verdicts(router: APIRouter, house: Site, links: Links) -> None:
+    @router.get("/papers", responses=told(shapes.PaperList))
+    @router.get("/papers.json", include_in_schema=False)
+    def list_papers(limit: Limit = PAGE, cursor: Cursor = None) -> Response:
+        return plain(data.papers(house, links, limit=limit, cursor=cursor))
+
+    @router.get("/papers/{arxiv_id:path}", responses=told(dict[str, Any], 404))
+    def read_paper(arxiv_id: str) -> Response:
+        return plain(data.paper(house, arxiv_id.removesuffix(".json")))
+
+    @router.get("/verdicts", responses=told(shapes.VerdictList))
+    @router.get("/verdicts.json", include_in_schema=False)
+    def list_verdicts(
+        limit: Limit = PAGE,
+        cursor: Cursor = None,
+        status: Annotated[str | None, Query(max_length=40)] = None,
+        arxiv_id: Annotated[str | None, Query(alias="arxivId", max_length=40)] = None,
+    ) -> Response:
+        wanted = Filter(status=status, arxiv_id=arxiv_id)
+        return plain(data.verdicts(house, links, wanted=wanted, limit=limit, cursor=cursor))
+
+    @router.get("/verdicts/{digest}.json", responses=told(dict[str, Any], 404))
+    def read_verdict(digest: str) -> Response:
+        return plain(data.verdict(house, links, digest))
+
+    @router.get("/anchors", responses=told(dict[str, Any]))
+    @router.get("/anchors.json", include_in_schema=False)
+    def list_anchors() -> Response:
+        return plain(data.anchors(house))
+
+    @router.get("/validator", responses=told(dict[str, Any]))
+    def read_validator() -> Response:
+        return plain(data.validator())
+
+
+def _signed(router: APIRouter, house: Site) -> None:
+    @router.get("/envelopes/{digest}.dsse.json", responses=told(dict[str, Any], 404))
+    def read_envelope(digest: str) -> Response:
+        return plain(house.envelope(digest))
+
+    @router.get("/payloads/{digest}.json", responses=told(dict[str, Any], 404))
+    def read_payload(digest: str) -> Response:
+        return plain(house.payload(digest))
+
+
+def _questions(router: APIRouter, house: Site, links: Links) -> None:
+    @router.post(
+        "/verify",
+        responses=told(shapes.VerifyAnswer, 413),
+        openapi_extra=_asks(
+            {
+                "claim": {"type": "string", "minLength": 1, "maxLength": LONGEST_QUERY},
+                "minConfidence": {"type": "number", "minimum": 0, "maximum": 1, "default": LEAST},
+            },
+            required=["claim"],
+        ),
+    )
+    async def find_candidates(request: Request) -> Response:
+        """Claims that read like a sentence. Whether one says the same is not judged."""
+        sentence, least = _asked(await request.body())
+        return plain(await run_in_threadpool(data.verify, house, links, sentence, least=least))
+
+    @router.post(
+        "/verify-envelope",
+        responses=told(shapes.EnvelopeAnswer, 413),
+        openapi_extra=_asks(
+            {
+                "payload": {"type": "string"},
+                "payloadType": {"type": "string"},
+                "signatures": {"type": "array", "items": {"type": "object"}},
+            },
+            required=["payload", "payloadType", "signatures"],
+        ),
+    )
+    async def check_envelope(request: Request) -> Response:
+        """A signed record's form and signatures, and whether it is kept here. Nothing is kept."""
+        content = await request.body()
+        return plain(await run_in_threadpool(checking.check_envelope, house, content))
+
+
+def _asked(body: bytes) -> tuple[str, float]:
+    given = read_object(body, allowed={"claim": str, "minConfidence": (int, float)})
+    sentence, least = given.get("claim") or "", given.get("minConfidence", LEAST)
+    if not sentence.strip() or len(sentence) > LONGEST_QUERY:
+        raise Problem(422, f"claim is wanted: a sentence of 1 to {LONGEST_QUERY} characters.")
+    if least is None or not 0 <= least <= 1:
+        raise Problem(422, "minConfidence is wanted between 0 and 1.")
+    return sentence, float(least)
+
+
+def _asks(properties: dict[str, Any], *, required: list[str]) -> dict[str, Any]:
+    schema = {"type": "object", "properties": properties, "required": required}
+    closed = {**schema, "additionalProperties": False}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": closed}}}}
+
+
+SCHEMAS = {"ProblemBody": ProblemBody}
+"""Named in the answers by reference."""

@@ -1,0 +1,80 @@
+"""The application: routes, and around them the limits and the headers."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from verilora import __version__
+from verilora.errors import RegistryError
+from verilora.web import site
+from verilora.web.api import ROOT, SCHEMAS, api_routes
+from verilora.web.finding import Site
+from verilora.web.headers import Headers, is_open
+from verilora.web.limits import Limits
+from verilora.web.pages import html, page_routes
+from verilora.web.problems import KIND, Problem
+from verilora.web.sharing_routes import sharing_routes
+from verilora.web.twins import twin_routes
+
+ADVICE = {404: "There is nothing at this address.", 405: "This address is asked in another way."}
+
+
+def create_app(house: Site) -> FastAPI:
+    """The application that serves a registry. Opens and closes nothing itself."""
+    app = FastAPI(
+        title="verilora",
+        version=__version__,
+        description="Signed claims and verdicts, to be read by anybody. Likeness is no proof.",
+        openapi_url=f"{ROOT}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.include_router(api_routes(house))
+    app.include_router(twin_routes(house))
+    app.include_router(sharing_routes(house))
+    app.include_router(page_routes(house))
+    _answer_faults(app, house)
+    _describe(app)
+    app.add_middleware(Limits)
+    app.add_middleware(Headers)
+    return app
+
+
+def _answer_faults(app: FastAPI, house: Site) -> None:
+    @app.exception_handler(Problem)
+    async def problem(request: Request, fault: Problem) -> Response:
+        return _told(house, request, fault)
+
+    @app.exception_handler(HTTPException)
+    async def refused(request: Request, fault: HTTPException) -> Response:
+        detail = ADVICE.get(fault.status_code, str(fault.detail))
+        answer = _told(house, request, Problem(fault.status_code, detail))
+        answer.headers.update(fault.headers or {})
+        return answer
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, fault: RequestValidationError) -> Response:
+        faults = [f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in fault.errors()]
+        told = Problem(422, f"The request is not understood: {'; '.join(faults)}.", faults=faults)
+        return _told(house, request, told)
+
+    @app.exception_handler(RegistryError)
+    async def broken(request: Request, fault: RegistryError) -> Response:
+        return _told(house, request, Problem(503, "The registry cannot be read just now."))
+
+
+def _told(house: Site, request: Request, fault: Problem) -> Response:
+    path = request.url.path
+    if is_open(path) and not path.startswith("/embed/"):
+        return Response(fault.content(), status_code=fault.status, media_type=KIND)
+    return html(site.problem(house.links(), fault), status=fault.status)
+
+
+def _describe(app: FastAPI) -> None:
+    whole = app.openapi()
+    schemas = whole.setdefault("components", {}).setdefault("schemas", {})
+    for name, kind in SCHEMAS.items():
+        schemas[name] = kind.model_json_schema(ref_template="#/components/schemas/{model}")

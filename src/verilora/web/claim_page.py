@@ -1,0 +1,140 @@
+"""A claim's page: what it says, what has become of it, what it rests on, and how to check it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from html import escape
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from verilora.charts import comparison_svg
+from verilora.records.claim import Claim
+from verilora.registry.views import ClaimView, RelatedClaim, VerdictView
+from verilora.web.answers import cited_as
+from verilora.web.links import Links, claim_path, envelope_path, run_path, verdict_path
+from verilora.web.standing import SIGNATURES, Event, history_of, notices_told, state_of
+from verilora.web.verdict_page import told_of
+
+FORMATS = {"BibTeX": "bib", "RIS": "ris", "CSL-JSON": "csl.json", "CITATION.cff": "cff"}
+"""Name -> ending of the address."""
+
+
+class Item(NamedTuple):
+    """A claim in a list."""
+
+    id: str
+    statement: str
+    kind: str
+    icon: str
+    mark: str
+    about: str
+    more: str
+
+
+def claim_facts(
+    view: ClaimView, links: Links, *, verdict: VerdictView | None, related: Sequence[RelatedClaim]
+) -> dict[str, Any]:
+    """What templates/claim.html tells."""
+    claim = view.claim
+    rests = rests_on(view, verdict)
+    return {
+        "claim": claim,
+        "entry": view.entry,
+        "kicker": "A claim about a performance" if claim.performance else "A claim about a fact",
+        "state": state_of(view),
+        "description": f"{claim.statement} Confidence {claim.confidence:.2f}.",
+        "notices": notices_told(view.notices),
+        "tags": claim.tags,
+        "cited": cited_as(view, links),
+        "formats": [(name, f"/cite/{claim.id}.{ending}") for name, ending in FORMATS.items()],
+        "iframe": iframe_of(claim, links),
+        "oembed": _oembed(claim, links),
+        "badge": f"/badge/{claim.id}.svg",
+        "checks": checks_of(view, links),
+        "parts": _parts(claim),
+        "history": history_of(view.entry, view.notices, before=_before(view)),
+        "related": [item_of(one.claim, more=_shares(one.tags)) for one in related],
+        "signature_words": SIGNATURES,
+        "twin": f"{claim_path(claim.id)}.json",
+        "here": "/claims",
+        "rests": rests,
+        **_drawn(verdict),
+    }
+
+
+def item_of(view: ClaimView, *, more: str = "") -> Item:
+    """A claim as a line of a list."""
+    state, claim = state_of(view), view.claim
+    about = f"confidence {claim.confidence:.2f}" if claim.performance is None else ""
+    parts = [about, f"verified {view.last_verified[:10]}"]
+    mark = state.word if claim.performance or state.kind != "stands" else ""
+    told = " · ".join(part for part in parts if part)
+    return Item(claim.id, claim.statement, state.kind, state.icon, mark, told, more)
+
+
+def iframe_of(claim: Claim, links: Links) -> str:
+    """The snippet that shows the claim on another page."""
+    address = escape(links.outside(f"/embed/{claim.id}"), quote=True)
+    title = escape(claim.statement, quote=True)
+    return (
+        f'<iframe src="{address}" title="{title}" width="100%" height="360" '
+        'loading="lazy" style="border:0"></iframe>'
+    )
+
+
+def rests_on(view: ClaimView, verdict: VerdictView | None) -> list[tuple[str, str]]:
+    """Names and paths of the records behind a claim about a performance."""
+    held = view.claim.performance
+    if held is None or verdict is None:
+        return []
+    runs = [(f"run {n}", run_path(digest)) for n, digest in enumerate(held.runs, start=1)]
+    return [("The verdict with all its numbers", verdict_path(verdict.entry.digest)), *runs]
+
+
+def checks_of(view: ClaimView, links: Links) -> list[tuple[str, str]]:
+    """What a command shows, and the command."""
+    address = links.outside(envelope_path(view.entry.digest))
+    name = f"{view.id}.dsse.json"
+    fetched = f"curl -sSfo {name} {shlex.quote(address)}"
+    said = (
+        "Fetch the signed record, and check the signature with the keys that you trust; the second "
+        "line needs no network:"
+    )
+    return [(said, f"{fetched}\nverilora verify {name} --trust trust.dsse.json")]
+
+
+def _oembed(claim: Claim, links: Links) -> str:
+    return links.outside(f"/oembed?url={quote(links.outside(claim_path(claim.id)), safe='')}")
+
+
+def _shares(tags: Sequence[str]) -> str:
+    count = len(tags)
+    shown = ", ".join(tags[:3]) + ("…" if count > 3 else "")
+    return f"shares {count} tag{'' if count == 1 else 's'} ({shown})"
+
+
+def _before(view: ClaimView) -> list[Event]:
+    events = [Event(view.claim.published_at, "Published.")]
+    if view.last_verified > view.claim.published_at:
+        events.append(Event(view.last_verified, "Last verified."))
+    return events
+
+
+def _parts(claim: Claim) -> list[tuple[str, str]]:
+    parts = [("vertical", claim.vertical), ("subject", claim.subject)]
+    parts += [("predicate", claim.predicate), ("object", claim.object)]
+    parts += [("confidence", f"{claim.confidence:.2f}, by: {claim.confidence_rule}")]
+    for other in claim.distinct_from:
+        parts.append((f"not the same as {other.id}", other.reason))
+    return [*parts, ("methodology", claim.methodology)]
+
+
+def _drawn(verdict: VerdictView | None) -> dict[str, Any]:
+    if verdict is None:
+        nothing: dict[str, Any] = {"differences": (), "reasons": [], "them": "the paper"}
+        return {**nothing, "drawing": None, "box": comparison_svg, "recorded": False}
+    told = told_of(verdict.entry.digest, verdict.document)
+    names = ("drawing", "box", "them", "differences", "reasons")
+    recorded = bool(told["verdict"].protocol)
+    return {**{name: told[name] for name in names}, "recorded": recorded}

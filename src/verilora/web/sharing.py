@@ -1,0 +1,121 @@
+"""What stands on other people's pages: the frame, oEmbed, the badge, citations, the feed."""
+
+from __future__ import annotations
+
+import re
+from html import escape
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from xml.sax.saxutils import quoteattr
+
+from verilora.claims.cite import Format
+from verilora.records.canonical import canonical_bytes
+from verilora.registry.views import ClaimView
+from verilora.web.answers import citation
+from verilora.web.claim_page import iframe_of
+from verilora.web.finding import Site
+from verilora.web.limits import PAGE
+from verilora.web.links import Links, claim_path
+from verilora.web.page import fill
+from verilora.web.problems import missing
+from verilora.web.standing import state_of
+
+HEIGHT = 360
+"""Of an embedded claim, in CSS pixels; its width is all there is."""
+LABEL = "verilora"
+COLOURS = {
+    "stands": "#00684c",
+    "reproduced": "#00684c",
+    "not_reproduced": "#a3360a",
+    "retracted": "#a3360a",
+    "disputed": "#855a00",
+    "superseded": "#855a00",
+}
+OTHERWISE = "#4d5761"
+LETTER, SPACE = 6.6, 16
+"""Of a badge: width of a letter at 11 px, and the space around a text."""
+CITED: dict[str, tuple[Format, str]] = {
+    "txt": ("plain", "text/plain; charset=utf-8"),
+    "md": ("markdown", "text/markdown; charset=utf-8"),
+    "bib": ("bibtex", "application/x-bibtex; charset=utf-8"),
+    "ris": ("ris", "application/x-research-info-systems; charset=utf-8"),
+    "csl.json": ("csl", "application/vnd.citationstyles.csl+json"),
+    "cff": ("cff", "application/yaml; charset=utf-8"),
+}
+"""Ending of the address -> format, and its media type."""
+_CLAIM = re.compile(r"/(?:claims|embed)/([0-9a-f]{16})(?:\.html|/)?")
+
+
+def badge(site: Site, claim: str) -> str:
+    """The claim's state as a small picture: a sign and a word, and a colour that adds nothing."""
+    state = state_of(site.claim(claim))
+    left = round(len(LABEL) * LETTER) + SPACE
+    width = left + round((len(state.word) + 2) * LETTER) + SPACE
+    colour = COLOURS.get(state.kind, OTHERWISE)
+    told = {"icon": state.icon, "word": state.word, "colour": colour, "label": LABEL}
+    return fill("badge.svg", site.links(), left=left, width=width, **told)
+
+
+def oembed(site: Site, url: str, *, width: int | None, height: int | None) -> bytes:
+    """How to show the claim at an address of this site elsewhere (oEmbed 1.0, rich)."""
+    found = _CLAIM.fullmatch(unquote(urlsplit(url).path)) if len(url) <= 2000 else None
+    if found is None or urlsplit(url).netloc != urlsplit(site.address).netloc:
+        raise missing("claim at that address", f"Addresses of claims begin {site.address}/claims/.")
+    view, links = site.claim(found[1]), site.links()
+    return canonical_bytes(_oembed(view, links, width=width, height=height))
+
+
+def cite_as(site: Site, claim: str, ending: str) -> tuple[str, str]:
+    """The citation in one format, and its media type."""
+    if ending not in CITED:
+        raise missing("citation of that kind", f"There are: {', '.join(CITED)}.")
+    name, kind = CITED[ending]
+    return citation(site.claim(claim), site.links(), format=name), kind
+
+
+def feed(site: Site) -> str:
+    """The newest claims as an Atom feed (RFC 4287)."""
+    links = site.links()
+    views = site.page(site.registry.claims, limit=PAGE, cursor=None).items
+    newest = max((_changed(view) for view in views), default="1970-01-01T00:00:00Z")
+    entries = "".join(_entry(view, links) for view in views)
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">\n'
+        f"<title>verilora: newest claims</title>\n<id>{escape(links.outside('/feed.atom'))}</id>\n"
+        f"<updated>{newest}</updated>\n<author><name>verilora</name></author>\n"
+        f'<link rel="self" href={quoteattr(links.outside("/feed.atom"))}/>\n'
+        f"<link href={quoteattr(links.outside('/'))}/>\n{entries}</feed>\n"
+    )
+
+
+def _oembed(
+    view: ClaimView, links: Links, *, width: int | None, height: int | None
+) -> dict[str, Any]:
+    return {
+        "type": "rich",
+        "version": "1.0",
+        "title": view.claim.statement,
+        "provider_name": LABEL,
+        "provider_url": links.outside("/"),
+        "cache_age": 60,
+        "html": iframe_of(view.claim, links),
+        "width": min(width, 1200) if width else 600,
+        "height": min(height, HEIGHT) if height else HEIGHT,
+    }
+
+
+def _entry(view: ClaimView, links: Links) -> str:
+    state = state_of(view)
+    tags = "".join(f"<category term={quoteattr(tag)}/>" for tag in view.claim.tags)
+    return (
+        f"<entry>\n<title>{escape(view.claim.statement)}</title>\n"
+        f"<id>urn:{escape(view.entry.digest)}</id>\n<updated>{_changed(view)}</updated>\n"
+        f"<published>{view.claim.published_at}</published>\n"
+        f"<link href={quoteattr(links.outside(claim_path(view.id)))}/>\n{tags}\n"
+        f"<summary>{escape(f'{state.icon} {state.word}. {state.meaning}')}</summary>\n</entry>\n"
+    )
+
+
+def _changed(view: ClaimView) -> str:
+    later = [one.entry.admitted_at for one in view.notices]
+    return max([view.entry.admitted_at, *later])

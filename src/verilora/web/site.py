@@ -1,0 +1,209 @@
+"""Every page of the site as text, by its path; a server answers with it, an export writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from verilora.registry.verdicts import Filter
+from verilora.registry.views import RunView, VerdictView
+from verilora.web import listings
+from verilora.web.claim_page import claim_facts
+from verilora.web.claim_page import item_of as claim_item
+from verilora.web.finding import MOST_FOUND, Site
+from verilora.web.limits import MOST, PAGE
+from verilora.web.links import Links, run_path
+from verilora.web.methodology import METHODOLOGY, sections
+from verilora.web.page import fill
+from verilora.web.problems import Problem, missing
+from verilora.web.run_page import run_facts
+from verilora.web.standing import notices_told, state_of
+from verilora.web.verdict_page import item_of as verdict_item
+from verilora.web.verdict_page import verdict_facts
+
+FEW = 6
+"""Items of a list that stands on the first page."""
+
+
+def home(site: Site, links: Links) -> str:
+    """The first page: search, the newest verdicts and claims, the tags."""
+    wanted = Filter(kind="POST", current=True)
+    verdicts = site.page(site.registry.verdicts, wanted, limit=FEW, cursor=None)
+    claims = site.page(site.registry.claims, limit=PAGE, cursor=None)
+    return fill(
+        "home.html",
+        links,
+        figures=listings.figures_of(site.registry.counts()),
+        verdicts=[verdict_item(view) for view in verdicts.items],
+        claims=[claim_item(view) for view in claims.items],
+        tags=site.registry.tags()[:30],
+        twin="/index.json",
+        here="/",
+    )
+
+
+def search(site: Site, links: Links, text: str) -> str:
+    """What a search found."""
+    hits = site.search(text) if text.strip() else ()
+    nothing = "No claim holds any of these words." if text.strip() and not hits else ""
+    many = f"The best {MOST_FOUND} claims" if len(hits) == MOST_FOUND else f"{len(hits)} claims"
+    told = listings.listing(
+        "Search",
+        here="/search",
+        text=text,
+        lead=(many if len(hits) != 1 else "1 claim") if hits else "",
+        nothing=nothing,
+        claims=[claim_item(hit.claim, more=_holds(hit.words)) for hit in hits],
+    )
+    return fill("list.html", links, twin="", **told)
+
+
+def claims(site: Site, links: Links, *, cursor: str | None = None) -> str:
+    """Every claim, a page at a time."""
+    page = site.page(site.registry.claims, limit=_size(links), cursor=cursor)
+    told = listings.listing(
+        "Claims",
+        here="/claims",
+        text="",
+        claims=[claim_item(view) for view in page.items],
+        next=listings.next_page("/claims", page.next_cursor, links),
+        nothing="" if page.items else "No claim is kept here.",
+    )
+    return fill("list.html", links, twin="/claims.json", **told)
+
+
+def claim(site: Site, links: Links, id: str) -> str:
+    """A claim."""
+    view = site.claim(id)
+    related = site.registry.related(id)
+    facts = claim_facts(view, links, verdict=site.verdict_of(view), related=related)
+    return fill("claim.html", links, **facts)
+
+
+def embed(site: Site, links: Links, id: str) -> str:
+    """A claim for a frame on another page: what it says, its state, its picture."""
+    view = site.claim(id)
+    facts = claim_facts(view, links, verdict=site.verdict_of(view), related=())
+    quotes = [source.quote for source in view.claim.sources if source.quote]
+    return fill(
+        "embed.html",
+        links,
+        claim=view.claim,
+        state=state_of(view),
+        notices=notices_told(view.notices),
+        quote=quotes[0] if quotes else "",
+        verified=view.last_verified[:10],
+        drawing=facts["drawing"],
+        box=facts["box"],
+    )
+
+
+def verdicts(
+    site: Site, links: Links, *, cursor: str | None = None, status: str | None = None
+) -> str:
+    """Every verdict, a page at a time."""
+    wanted = Filter(status=status)
+    page = site.page(site.registry.verdicts, wanted, limit=_size(links), cursor=cursor)
+    told = listings.listing(
+        "Verdicts",
+        here="/verdicts",
+        verdicts=[verdict_item(view) for view in page.items],
+        next=listings.next_page(
+            "/verdicts", page.next_cursor, links, **({"status": status} if status else {})
+        ),
+        nothing="" if page.items else "No verdict is kept here.",
+    )
+    return fill("list.html", links, twin="/verdicts.json", **told)
+
+
+def verdict(site: Site, links: Links, digest: str) -> str:
+    """A verdict."""
+    view = site.verdict(digest)
+    return fill("verdict.html", links, **verdict_facts(view, links, runs=_runs(site, view)))
+
+
+def run(site: Site, links: Links, digest: str) -> str:
+    """A run."""
+    view = site.run(digest)
+    return fill("run.html", links, **run_facts(view, links, verdicts=_resting(site, view)))
+
+
+def papers(site: Site, links: Links, *, cursor: str | None = None) -> str:
+    """Every paper that there is a verdict on, a page at a time."""
+    page = site.page(site.registry.papers, limit=_size(links), cursor=cursor)
+    told = listings.listing(
+        "Papers",
+        here="/papers",
+        papers=[listings.paper_item(view) for view in page.items],
+        next=listings.next_page("/papers", page.next_cursor, links),
+        nothing="" if page.items else "No verdict on a paper is kept here.",
+    )
+    return fill("list.html", links, twin="/papers.json", **told)
+
+
+def paper(site: Site, links: Links, arxiv_id: str) -> str:
+    """A paper with its verdicts."""
+    view = site.paper(arxiv_id)
+    wanted = Filter(arxiv_id=arxiv_id)
+    found = site.page(site.registry.verdicts, wanted, limit=MOST, cursor=None)
+    facts = listings.paper_facts(view, verdicts=[verdict_item(one) for one in found.items])
+    return fill("paper.html", links, **facts)
+
+
+def tags(site: Site, links: Links) -> str:
+    """Every tag."""
+    found = site.registry.tags()
+    told = listings.listing(
+        "Tags", here="/tags", tags=found, nothing="" if found else "No claim bears a tag."
+    )
+    return fill("list.html", links, twin="/tags.json", **told)
+
+
+def tag(site: Site, links: Links, name: str, *, cursor: str | None = None) -> str:
+    """The claims that bear a tag."""
+    page = site.page(site.registry.claims, name, limit=_size(links), cursor=cursor)
+    if not page.items:
+        raise missing("claim with that tag", "All tags are listed under /tags.")
+    told = listings.listing(
+        name,
+        here="/tags",
+        kicker="Tag",
+        claims=[claim_item(view) for view in page.items],
+        next=listings.next_page(f"/tags/{name}", page.next_cursor, links),
+    )
+    return fill("list.html", links, twin=f"/tags/{name}.json", **told)
+
+
+def methodology(links: Links) -> str:
+    """The rules."""
+    version = f"Version {METHODOLOGY}"
+    facts = {"sections": sections(), "version_told": version, "here": "/methodology"}
+    return fill("methodology.html", links, twin="/methodology.json", **facts)
+
+
+def anchors(site: Site, links: Links) -> str:
+    """The latest result of each anchor."""
+    rows = [listings.anchor_row(view) for view in site.registry.anchors()]
+    return fill("anchors.html", links, rows=rows, here="/anchors", twin="/anchors.json")
+
+
+def problem(links: Links, fault: Problem) -> str:
+    """A fault, for people."""
+    return fill("problem.html", links, title=fault.title, status=fault.status, detail=fault.detail)
+
+
+def _runs(site: Site, view: VerdictView) -> Mapping[int, str]:
+    found = (site.registry.run(digest) for digest in view.verdict.runs or ())
+    return {one.run.seed: run_path(one.entry.digest) for one in found if one is not None}
+
+
+def _resting(site: Site, view: RunView) -> list[VerdictView]:
+    found = (site.registry.verdict(digest) for digest in view.verdicts)
+    return [one for one in found if one is not None]
+
+
+def _size(links: Links) -> int:
+    return PAGE if links.depth is None else 100
+
+
+def _holds(words: tuple[str, ...]) -> str:
+    return f"holds {', '.join(words[:6])}" if words else ""
