@@ -40,7 +40,7 @@ def test_runs_as_planned_pass(kit: Any) -> None:
         ({"base": OTHER}, "another base than"),
         ({"start": OTHER}, "another start than"),
         ({"recipe": OTHER, "start": OTHER}, "another recipe, another start than"),
-        (None, "of 5 runs, 4 say"),
+        (None, "recorded for 4 of 5 runs"),
     ],
 )
 def test_one_run_made_otherwise_holds_it_down(kit: Any, found: dict | None, told: str) -> None:

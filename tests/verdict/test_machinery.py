@@ -141,3 +141,23 @@ def test_sanity(kit: Any, check: Any, sanity: dict, passed: bool | None, told: s
 @pytest.mark.parametrize("check", [check_parameters, check_losses, check_data, check_baseline])
 def test_nothing_recorded_is_not_checked(kit: Any, check: Any) -> None:
     assert check(Case(post(kit, 80.0))).passed is None
+
+
+@pytest.mark.parametrize("check", [check_parameters, check_losses, check_data])
+def test_a_run_that_is_left_out_of_the_record_may_be_the_one_that_fails(
+    kit: Any, check: Any
+) -> None:
+    def answer(runs: int, **changes: Any) -> bool | None:
+        sanity = {
+            "trainable_expected": 5,
+            "trainable": (5,) * runs,
+            "losses_first": (0.7,) * runs,
+            "losses_last": (0.3,) * runs,
+            "data_expected": SHA,
+            "data": (SHA,) * runs,
+        }
+        return check(Case(post(kit, *kit.values(89.5), sanity=sanity, **changes))).passed
+
+    assert answer(5) is True
+    assert answer(4) is False
+    assert answer(4, seeds=(0, 1, 2, 3, 4), failed=(4,)) is True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from verilora.records.measurement import Inputs
 from verilora.verdict.case import Answer, Case, unchecked
-from verilora.verdict.machinery import Side, on_both_sides
+from verilora.verdict.machinery import Side, on_both_sides, shortfall
 
 WORDS = {"recipe": "another recipe", "base": "another base", "start": "another start"}
 
@@ -17,9 +17,9 @@ def check_inputs(case: Case, side: Side) -> Answer:
     if expected is None or measured is None:
         return unchecked("the preregistration fixes no recipe by its digest (plan.inputs)")
     found = sanity.inputs if sanity else ()
-    wanted = max(measured.runs or 0, len(measured.values)) - len(measured.failed)
-    if len(found) < wanted:
-        return Answer(False, f"of {wanted} runs, {len(found)} say what they were made from")
+    short = shortfall(side, len(found))
+    if short:
+        return Answer(False, short)
     differing = {name for inputs in found for name in _differing(inputs, expected)}
     if differing:
         told = ", ".join(WORDS[name] for name in WORDS if name in differing)

@@ -108,6 +108,9 @@ def check_parameters(case: Case, side: Side) -> Answer:
     sanity = side.sanity
     if sanity is None or sanity.trainable_expected is None or not sanity.trainable:
         return unchecked("trainable parameters are not recorded (sanity.trainable)")
+    short = shortfall(side, len(sanity.trainable))
+    if short:
+        return Answer(False, short)
     wrong = sorted({count for count in sanity.trainable if count != sanity.trainable_expected})
     if wrong:
         found = ", ".join(f"{count:,}" for count in wrong)
@@ -129,6 +132,9 @@ def check_losses(case: Case, side: Side) -> Answer:
     if len(sanity.losses_first) != len(sanity.losses_last):
         counts = f"{len(sanity.losses_first)} first and {len(sanity.losses_last)} last losses"
         return Answer(False, f"{counts} are recorded; one of each for every run is wanted")
+    short = shortfall(side, len(sanity.losses_first))
+    if short:
+        return Answer(False, short)
     pairs = list(zip(sanity.losses_first, sanity.losses_last, strict=True))
     fell = sum(last < first for first, last in pairs)
     told = f"the training loss fell in {fell} of {len(pairs)} runs"
@@ -141,6 +147,9 @@ def check_data(case: Case, side: Side) -> Answer:
     sanity = side.sanity
     if sanity is None or sanity.data_expected is None or not sanity.data:
         return unchecked("digests of the data are not recorded (sanity.data)")
+    short = shortfall(side, len(sanity.data))
+    if short:
+        return Answer(False, short)
     others = [digest for digest in sanity.data if digest != sanity.data_expected]
     if others:
         return Answer(
@@ -166,6 +175,17 @@ def check_share(case: Case) -> Answer:
     if share >= plan.share_below:
         return Answer(False, f"{told}; the claim is about less than {plan.share_below:g} %")
     return Answer(True, f"{told}: below {plan.share_below:g} %")
+
+
+def shortfall(side: Side, recorded: int) -> str | None:
+    """A sentence if fewer runs are recorded than ended: what is left out may be what fails."""
+    measured = side.measured
+    if measured is None:
+        return None
+    ended = max(measured.runs or 0, len(measured.values)) - len(measured.failed)
+    if recorded >= ended:
+        return None
+    return f"it is recorded for {recorded} of {ended} runs; one entry for every run is wanted"
 
 
 def lower_end(verdict: Verdict, measured: Measured | None) -> float | None:
