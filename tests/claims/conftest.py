@@ -70,7 +70,7 @@ class World:
             "issued_at": "2026-01-01T00:00:00Z",
             "expires_at": "2027-01-01T00:00:00Z",
             "roots": [self.root.public.to_mapping()],
-            "keys": [self.trusted()] if keys is None else keys,
+            "trusted": [self.trusted()] if keys is None else keys,
         }
         return Trust.model_validate({**given, **changes})
 

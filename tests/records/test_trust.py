@@ -27,7 +27,7 @@ TRUST: dict[str, Any] = {
     "issued_at": "2026-01-01T00:00:00Z",
     "expires_at": "2027-01-01T00:00:00Z",
     "roots": [KEY],
-    "keys": [SIGNER],
+    "trusted": [SIGNER],
 }
 
 
@@ -76,12 +76,12 @@ def test_a_key_that_is_not_its_ids_is_refused(changes: dict[str, Any]) -> None:
         {"version": 0},
         {"roots": []},
         {"roots": [KEY, KEY]},
-        {"keys": [SIGNER, SIGNER]},
-        {"keys": [{**SIGNER, "roles": []}]},
-        {"keys": [{**SIGNER, "roles": ["root"]}]},
-        {"keys": [{**SIGNER, "roles": ["claim", "claim"]}]},
-        {"keys": [{**SIGNER, "valid_until": "2025-01-01T00:00:00Z"}]},
-        {"keys": [{**SIGNER, "revoked": {"at": "2026-02-01T00:00:00Z", "reason": ""}}]},
+        {"trusted": [SIGNER, SIGNER]},
+        {"trusted": [{**SIGNER, "roles": []}]},
+        {"trusted": [{**SIGNER, "roles": ["root"]}]},
+        {"trusted": [{**SIGNER, "roles": ["claim", "claim"]}]},
+        {"trusted": [{**SIGNER, "valid_until": "2025-01-01T00:00:00Z"}]},
+        {"trusted": [{**SIGNER, "revoked": {"at": "2026-02-01T00:00:00Z", "reason": ""}}]},
         {"expires_at": "2026-01-01T00:00:00Z"},
         {"expires_at": "for ever"},
         {"expires_at": "2027-02-30T00:00:00Z"},

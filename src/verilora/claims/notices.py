@@ -55,7 +55,7 @@ def _notice_in(
     if not isinstance(notice, Notice):
         raise VerificationError("it is no notice, but another record", state="schema-invalid")
     checked = check(opened, trust, now=now)
-    own = set(check_signatures(opened, trust.keys).ids) & set(by)
+    own = set(check_signatures(opened, trust.trusted).ids) & set(by)
     if checked.state not in ("valid", "stale-trust") and not own:
         raise VerificationError(checked.sentence, state=checked.state)
     return notice

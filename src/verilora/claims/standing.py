@@ -33,13 +33,13 @@ def check(opened: Opened, trust: Trust, *, now: datetime) -> Checked:
     is not passed over. Raises nothing.
     """
     try:
-        signers = check_signatures(opened, trust.keys)
+        signers = check_signatures(opened, trust.trusted)
         if signers.faults or not signers.ids:
             return _unsigned(signers)
         kind, record = read_predicate(opened)
     except VerificationError as error:
         return Checked(error.facts["state"], (), str(error))
-    keys = [key for key in trust.keys if key.id in signers.ids]
+    keys = [key for key in trust.trusted if key.id in signers.ids]
     moment = _moment_of(record, now)
     found = [(key, *_standing(key, kind, moment=moment, digest=opened.digest)) for key in keys]
     good = tuple(key.id for key, state, _ in found if state == "valid")
@@ -72,7 +72,7 @@ def _standing(key: TrustedKey, kind: str, *, moment: datetime, digest: str) -> t
         )
     if kind not in key.roles:
         return "unknown-key", f"{who} is trusted for {', '.join(key.roles)}, not for a {kind}"
-    if moment < instant(key.valid_from):
+    if key.valid_from is not None and moment < instant(key.valid_from):
         return "unknown-key", f"{who} counts from {key.valid_from} on; this is older"
     if key.valid_until is not None and moment >= instant(key.valid_until):
         return "unknown-key", f"{who} counted until {key.valid_until}; this is newer"

@@ -90,7 +90,7 @@ class TrustedKey(PublicKey):
     """A key that may sign records of its roles, made from `valid_from` to `valid_until`."""
 
     roles: Annotated[tuple[Role, ...], Field(min_length=1)]
-    valid_from: Moment
+    valid_from: Moment | None = None
     valid_until: Moment | None = None
     revoked: Revocation | None = None
 
@@ -98,8 +98,10 @@ class TrustedKey(PublicKey):
     def _in_order(self) -> TrustedKey:
         if len(set(self.roles)) < len(self.roles):
             raise ValueError("a role stands there twice; each is wanted once")
-        begins = instant(self.valid_from)
-        if self.valid_until is not None and instant(self.valid_until) <= begins:
+        begins, ends = (
+            moment and instant(moment) for moment in (self.valid_from, self.valid_until)
+        )
+        if begins and ends and ends <= begins:
             raise ValueError("valid_until is not after valid_from")
         return self
 
@@ -115,11 +117,11 @@ class Trust(Record):
     expires_at: Moment
     roots: Annotated[tuple[PublicKey, ...], Field(min_length=1, max_length=16)]
     """May sign this file, and the next version of it."""
-    keys: Annotated[tuple[TrustedKey, ...], Field(max_length=500)] = ()
+    trusted: Annotated[tuple[TrustedKey, ...], Field(max_length=500)] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Trust:
-        for what, keys in (("roots", self.roots), ("keys", self.keys)):
+        for what, keys in (("roots", self.roots), ("trusted", self.trusted)):
             if len({key.id for key in keys}) < len(keys):
                 raise ValueError(f"{what}: a key stands there twice; each is wanted once")
         if instant(self.expires_at) <= instant(self.issued_at):
@@ -128,4 +130,4 @@ class Trust(Record):
 
     def find(self, key_id: str) -> TrustedKey | None:
         """The key of that id, or None."""
-        return next((key for key in self.keys if key.id == key_id), None)
+        return next((key for key in self.trusted if key.id == key_id), None)
