@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,10 +16,13 @@ from verilora.registry.batch import batches, entry_of
 from verilora.registry.cursor import decode_sequence, encode, page_of, refuse_limit
 from verilora.registry.incoming import read_blob
 from verilora.registry.read import read_notices, with_content
+from verilora.registry.settle import ALL
 from verilora.registry.views import ClaimView, Page, RelatedClaim, Tag
 
-MOST_CARRIERS = 2000
+MOST_CARRIERS = 500
 """Of a tag, those with the lowest ids, that are looked at for what is related."""
+MOST = 50
+"""Related claims that are shown."""
 claims, claim_tags, records = tables.claims, tables.claim_tags, tables.records
 
 
@@ -75,7 +79,7 @@ def read_listed(connection: Connection, sequences: Sequence[int]) -> list[ClaimV
 def read_tags(connection: Connection) -> tuple[Tag, ...]:
     """All tags, the most used first."""
     tags = tables.tags
-    query = select(tags).order_by(tags.c.claims.desc(), tags.c.tag)
+    query = select(tags).where(tags.c.tag != ALL).order_by(tags.c.claims.desc(), tags.c.tag)
     return tuple(Tag(row.tag, row.claims) for row in connection.execute(query))
 
 
@@ -84,13 +88,14 @@ def read_related(connection: Connection, id_: str, *, limit: int) -> tuple[Relat
 
     Of a tag that very many bear, those with the lowest ids are candidates.
     """
-    refuse_limit(limit)
+    refuse_limit(limit, MOST)
     view = read_claim(connection, id_)
     if view is None or not view.claim.tags:
         return ()
     weights = _weights(connection, view.claim.tags)
     order = sorted(weights, key=lambda tag: (-weights[tag], tag))
-    shared = _shared(connection, order, hidden=_hidden(connection, view.claim))
+    hidden = _hidden(connection, view.claim)
+    shared = _shared(connection, _likely(connection, order, weights=weights, hidden=hidden), order)
     scores = {one: math.fsum(weights[tag] for tag in held) for one, held in shared.items()}
     best = sorted(scores, key=lambda one: (-scores[one], one))[:limit]
     query = claim_query().where(claims.c.is_current, claims.c.id.in_(best))
@@ -142,22 +147,24 @@ def _verified(connection: Connection, digests: set[str]) -> dict[str, str]:
 
 def _weights(connection: Connection, held: Sequence[str]) -> dict[str, float]:
     """Tag -> its weight as `claims.related.TagIndex.weight` has it."""
-    total = connection.execute(select(func.count()).where(claims.c.is_current)).scalar_one()
-    query = select(tables.tags).where(tables.tags.c.tag.in_(held))
-    return {row.tag: math.log1p(total / row.claims) for row in connection.execute(query)}
+    query = select(tables.tags).where(tables.tags.c.tag.in_([*held, ALL]))
+    carriers = {row.tag: row.claims for row in connection.execute(query)}
+    total = carriers.pop(ALL, 0)
+    return {tag: math.log1p(total / count) for tag, count in carriers.items()}
 
 
 def _hidden(connection: Connection, claim: Claim) -> set[str]:
+    """Ids of the claim itself and of what tells the same fact."""
     query = select(claims.c.id).where(claims.c.fact == key_of(claim))
     hidden = set(connection.execute(query).scalars()) - {one.id for one in claim.distinct_from}
     return {claim.id, *hidden}
 
 
-def _shared(
-    connection: Connection, order: Sequence[str], *, hidden: set[str]
-) -> dict[str, list[str]]:
-    """Id -> the tags that it shares, in the given order."""
-    ids: set[str] = set()
+def _likely(
+    connection: Connection, order: Sequence[str], *, weights: dict[str, float], hidden: set[str]
+) -> list[str]:
+    """Ids of the claims that may share most, some more than are shown."""
+    scores: dict[str, float] = {}
     for tag in order:
         query = (
             select(claim_tags.c.id)
@@ -165,9 +172,18 @@ def _shared(
             .order_by(claim_tags.c.id)
             .limit(MOST_CARRIERS)
         )
-        ids.update(connection.execute(query).scalars())
+        for one in connection.execute(query).scalars():
+            scores[one] = scores.get(one, 0.0) + weights[tag]
+    likely = heapq.nsmallest(MOST * 2, scores, key=lambda one: (-scores[one], one))
+    return [one for one in likely if one not in hidden]
+
+
+def _shared(
+    connection: Connection, ids: Sequence[str], order: Sequence[str]
+) -> dict[str, list[str]]:
+    """Id -> the tags that it shares, in the given order."""
     held: dict[str, set[str]] = {}
-    for some in batches(sorted(ids - hidden)):
+    for some in batches(ids):
         query = select(claim_tags.c.id, claim_tags.c.tag).where(
             claim_tags.c.id.in_(some), claim_tags.c.tag.in_(order), claim_tags.c.is_current
         )

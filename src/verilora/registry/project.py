@@ -19,7 +19,7 @@ from verilora.records.protocol import LEVELS
 from verilora.records.verdict import Verdict, VerdictDocument
 from verilora.registry import moments, tables
 from verilora.registry.incoming import Admitted
-from verilora.registry.words import words_of_claim
+from verilora.registry.words import encode_word, words_of_claim
 
 _INSERT_WORDS = {
     "sqlite": text("INSERT INTO search (rowid, words) VALUES (:sequence, :words)"),
@@ -93,6 +93,7 @@ class Rows:
         self.inserts.setdefault(table, []).append(row)
 
     def _add_claim(self, line: Line, claim: Claim) -> None:
+        words = words_of_claim(claim)
         self._insert(
             tables.claims,
             sequence=line.sequence,
@@ -100,6 +101,7 @@ class Rows:
             id=claim.id,
             fact=key_of(claim),
             confidence=claim.confidence,
+            length=len(words),
             last_verified=moments.read(claim.last_verified, line.admitted_at),
             verdict=claim.performance.verdict if claim.performance else None,
             is_current=True,
@@ -108,8 +110,8 @@ class Rows:
             self._insert(
                 tables.claim_tags, tag=tag, sequence=line.sequence, id=claim.id, is_current=True
             )
-        words = " ".join(words_of_claim(claim))
-        self.words.append({"sequence": line.sequence, "words": words})
+        told = " ".join(map(encode_word, dict.fromkeys(words)))
+        self.words.append({"sequence": line.sequence, "words": told})
 
     def _add_verdict(self, line: Line, document: VerdictDocument, *, verdict: Verdict) -> None:
         self._insert(

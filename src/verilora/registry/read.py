@@ -14,6 +14,7 @@ from verilora.registry import tables
 from verilora.registry.batch import batches, entry_of
 from verilora.registry.cursor import decode_sequence, encode, page_of, refuse_limit
 from verilora.registry.incoming import read_blob
+from verilora.registry.settle import ALL
 from verilora.registry.views import AnchorView, Counts, Entry, NoticeView, Page, RunView
 
 records, blobs = tables.records, tables.blobs
@@ -130,7 +131,8 @@ def read_anchors(connection: Connection) -> tuple[AnchorView, ...]:
 
 def read_counts(connection: Connection) -> Counts:
     """How much there is."""
-    verdicts, claims = tables.verdicts, tables.claims
+    verdicts = tables.verdicts
+    current = select(tables.tags.c.claims).where(tables.tags.c.tag == ALL)
 
     def count(query: Select[Any]) -> int:
         return connection.execute(query).scalar_one()
@@ -140,7 +142,7 @@ def read_counts(connection: Connection) -> Counts:
 
     return Counts(
         records=count(select(func.count()).select_from(records)),
-        claims=count(select(func.count()).select_from(claims).where(claims.c.is_current)),
+        claims=connection.execute(current).scalar() or 0,
         verdicts=count(select(func.count()).select_from(verdicts).where(verdicts.c.is_current)),
         papers=count(select(func.count()).select_from(tables.papers)),
         runs=count(kind("run")),

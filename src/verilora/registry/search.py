@@ -1,33 +1,37 @@
 """Search for claims by their words. What is asked is words alone: no search syntax gets through.
 
-First come the claims with all words, then those with some; within these as the database ranks
-them, and by their place in the log where it ranks them alike. The last word may be a beginning.
+First come the claims with all words, the last of which may be a beginning; then those with some.
+Of a word that very many claims hold, the newest are looked at, so that a search stays quick.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import Connection, select, text
 
 from verilora.registry import tables
+from verilora.registry.batch import batches
 from verilora.registry.claims import read_listed
 from verilora.registry.cursor import refuse_limit
 from verilora.registry.views import ClaimView, SearchHit
-from verilora.registry.words import wanted_words, words_of_claim
+from verilora.registry.words import encode_word, wanted_words, words_of, words_of_claim
 
 MOST_HITS = 50
-_RANKED = {
+_WITH_ALL = 1000
+_WITH_ONE = 200
+"""Claims that are looked at."""
+_SHORTEST_BEGINNING = 3
+_ASKING = {
     "sqlite": text(
-        "SELECT rowid FROM search WHERE search MATCH :asked "
-        "ORDER BY rank, rowid LIMIT :count OFFSET :skipped"
+        "SELECT rowid FROM search WHERE search MATCH :asked ORDER BY rowid DESC LIMIT :count"
     ),
     "postgresql": text(
-        "SELECT sequence FROM search, CAST(:asked AS tsquery) AS asked WHERE words @@ asked "
-        "ORDER BY ts_rank(words, asked) DESC, sequence LIMIT :count OFFSET :skipped"
+        "SELECT sequence FROM search WHERE words @@ CAST(:asked AS tsquery) "
+        "ORDER BY sequence DESC LIMIT :count"
     ),
 }
-_QUOTED = {"sqlite": ('"{}"', '"{}"*', " AND ", " OR "), "postgresql": ("'{}'", "'{}':*", "&", "|")}
+_QUOTED = {"sqlite": ('"{}"', '"{}"*', " AND "), "postgresql": ("'{}'", "'{}':*", "&")}
 
 
 def search(
@@ -40,50 +44,72 @@ def search(
     refuse_limit(limit, MOST_HITS)
     words = wanted_words(asked)
     found: dict[int, None] = {}
-    for joined in dict.fromkeys(_asked(connection.dialect.name, words)):
-        for sequence in _matching(connection, joined, min_confidence=min_confidence):
-            found.setdefault(sequence)
-            if len(found) == limit:
-                break
-        if len(found) == limit:
+    for candidates in _candidates(connection, words):
+        found |= dict.fromkeys(_wanted(connection, candidates, min_confidence=min_confidence))
+        if len(found) >= limit:
             break
-    hits = [_hit(view, words) for view in read_listed(connection, list(found))]
-    return tuple(sorted(hits, key=lambda hit: -hit.score))
+    views = read_listed(connection, list(found)[: limit * 2])
+    hits = sorted((_hit(view, words) for view in views), key=lambda hit: _place(hit, words))
+    return tuple(hits[:limit])
 
 
-def _asked(dialect: str, words: Sequence[str]) -> Iterator[str]:
-    """The question for all words, and that for any."""
+def _candidates(connection: Connection, words: Sequence[str]) -> Iterator[list[int]]:
+    """Places of claims that match, in steps from the narrowest question to the widest."""
     if not words:
         return
-    whole, begun, every, any_ = _QUOTED[dialect]
-    parts = [whole.format(word) for word in words[:-1]] + [begun.format(words[-1])]
-    yield every.join(parts)
-    yield any_.join(parts)
+    whole, begun, every = _QUOTED[connection.dialect.name]
+    parts = [whole.format(encode_word(word)) for word in words]
+    yield _matching(connection, every.join(parts), count=_WITH_ALL)
+    last = begun.format(encode_word(words[-1]))
+    if len(words[-1]) >= _SHORTEST_BEGINNING:
+        yield _matching(connection, every.join([*parts[:-1], last]), count=_WITH_ALL)
+    if len(words) > 1:
+        yield _with_some(connection, parts)
 
 
-def _matching(connection: Connection, asked: str, *, min_confidence: float) -> Iterator[int]:
-    """Places of the current claims that match, the best first."""
-    claims, skipped, count = tables.claims, 0, MOST_HITS * 2
-    while True:
-        asking = {"asked": asked, "count": count, "skipped": skipped}
-        ranked = connection.execute(_RANKED[connection.dialect.name], asking).scalars().all()
-        query = select(claims.c.sequence).where(
-            claims.c.sequence.in_(ranked),
+def _with_some(connection: Connection, parts: Sequence[str]) -> list[int]:
+    """Claims with one of the words or more, those with rare ones first."""
+    weights: dict[int, float] = {}
+    for part in parts:
+        found = _matching(connection, part, count=_WITH_ONE)
+        for sequence in found:
+            weights[sequence] = weights.get(sequence, 0.0) + 1 / len(found)
+    return sorted(weights, key=lambda sequence: (-weights[sequence], -sequence))
+
+
+def _matching(connection: Connection, asked: str, *, count: int) -> list[int]:
+    """The newest claims that match."""
+    query = _ASKING[connection.dialect.name]
+    return list(connection.execute(query, {"asked": asked, "count": count}).scalars())
+
+
+def _wanted(
+    connection: Connection, candidates: Iterable[int], *, min_confidence: float
+) -> list[int]:
+    """Those that are current and sure enough: the shorter first, as words weigh more in them."""
+    claims, kept = tables.claims, []
+    for some in batches(candidates):
+        query = select(claims.c.length, claims.c.sequence).where(
+            claims.c.sequence.in_(some),
             claims.c.is_current,
             claims.c.confidence >= min_confidence,
         )
-        wanted = set(connection.execute(query).scalars())
-        yield from (sequence for sequence in ranked if sequence in wanted)
-        if len(ranked) < count:
-            return
-        skipped, count = skipped + count, min(count * 10, 10_000)
+        kept += map(tuple, connection.execute(query))
+    return [sequence for _, sequence in sorted(kept)]
 
 
 def _hit(view: ClaimView, words: Sequence[str]) -> SearchHit:
-    held = words_of_claim(view.claim)
-    there = set(held)
+    there = set(words_of_claim(view.claim))
     found = [word for word in words if word in there]
     last = words[-1]
-    if last not in there and any(word.startswith(last) for word in there):
+    begins = len(last) >= _SHORTEST_BEGINNING and any(one.startswith(last) for one in there)
+    if last not in there and begins:
         found.append(last)
     return SearchHit(view, len(found) / len(words), tuple(found))
+
+
+def _place(hit: SearchHit, words: Sequence[str]) -> tuple[float, int, int, str]:
+    """More of the words, more of them in the subject, fewer others; then by id."""
+    claim = hit.claim.claim
+    subject = len(set(words_of(claim.subject)) & set(words))
+    return -hit.score, -subject, len(words_of_claim(claim)), claim.id

@@ -6,18 +6,25 @@ admission one by one and `rebuild` come to the same rows.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import Connection, and_, delete, func, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
 from verilora.records.claim import Claim
 from verilora.records.notice import Notice
 from verilora.records.verdict import VerdictDocument
 from verilora.registry import tables
+from verilora.registry.incoming import UNCHECKED
 from verilora.registry.project import Line, paper_of, target_of
 
 GOOD = ("valid", "stale-trust")
 """States of a signature, the best first; all others are alike."""
+
+
+ALL = ""
+"""The tag that stands for every claim."""
 
 
 def rank_of(state: str) -> int:
@@ -39,7 +46,7 @@ class Touched:
         """Takes up what the record touches."""
         record = line.record
         if isinstance(record, Claim):
-            self.tags.update(record.tags)
+            self.tags.update((*record.tags, ALL))
         elif isinstance(record, VerdictDocument) and record.verdict is not None:
             self.targets.add(target_of(record.verdict, line.digest))
             paper = paper_of(record, record.verdict)
@@ -66,7 +73,7 @@ def _settle_standing(connection: Connection, digest: str, *, touched: Touched) -
     found = connection.execute(select(records).where(records.c.digest == digest)).first()
     if found is None:
         return
-    standing, replaced_by = _standing_of(connection, digest, rank=rank_of(found.state))
+    standing, replaced_by = _standing_of(connection, found)
     connection.execute(
         update(records)
         .where(records.c.digest == digest)
@@ -81,19 +88,28 @@ def _settle_standing(connection: Connection, digest: str, *, touched: Touched) -
         _settle_standing(connection, other, touched=touched)
 
 
-def _standing_of(connection: Connection, digest: str, *, rank: int) -> tuple[str, str | None]:
+def _counts(notice: Row[Any], record: Row[Any]) -> bool:
+    """True for a notice signed no worse than the record, or by one of the record's own keys."""
+    if rank_of(notice.state) <= rank_of(record.state):
+        return True
+    # Without a check ids are hints, which anybody can write.
+    checked = notice.state != UNCHECKED
+    return checked and bool({*json.loads(notice.key_ids)} & {*json.loads(record.key_ids)})
+
+
+def _standing_of(connection: Connection, record: Row[Any]) -> tuple[str, str | None]:
     """(standing, what took its place) by the notices about it, each of which gets its effect."""
     notices, records = tables.notices, tables.records
     query = (
-        select(notices, records.c.state, records.c.standing)
+        select(notices, records.c.state, records.c.key_ids, records.c.standing)
         .join(records, records.c.digest == notices.c.digest)
-        .where(notices.c.about == digest)
+        .where(notices.c.about == record.digest)
         .order_by(notices.c.sequence)
     )
     made: dict[str, str | None] = {}
     for one in connection.execute(query).all():
         stands = one.standing in ("standing", "disputed")
-        effect = stands and rank_of(one.state) <= rank
+        effect = stands and _counts(one, record)
         changed = update(notices).where(notices.c.digest == one.digest)
         connection.execute(changed.values(has_effect=effect))
         if effect:
@@ -111,7 +127,7 @@ def _settle_claim(connection: Connection, sequence: int, *, stands: bool, touche
         changed = update(table).where(table.c.sequence == sequence).values(is_current=stands)
         connection.execute(changed)
     query = select(claim_tags.c.tag).where(claim_tags.c.sequence == sequence)
-    touched.tags.update(connection.execute(query).scalars())
+    touched.tags.update((*connection.execute(query).scalars(), ALL))
 
 
 def _settle_verdict(connection: Connection, digest: str, *, stands: bool, touched: Touched) -> None:
@@ -139,7 +155,9 @@ def _settle_target(connection: Connection, target: str) -> None:
 
 def _settle_tag(connection: Connection, tag: str) -> None:
     tags, claim_tags = tables.tags, tables.claim_tags
-    query = select(func.count()).where(and_(claim_tags.c.tag == tag, claim_tags.c.is_current))
+    query = select(func.count()).where(tables.claims.c.is_current)
+    if tag != ALL:
+        query = select(func.count()).where(claim_tags.c.tag == tag, claim_tags.c.is_current)
     count = connection.execute(query).scalar_one()
     connection.execute(delete(tags).where(tags.c.tag == tag))
     if count:

@@ -70,6 +70,7 @@ claims = Table(
     Column("id", String, nullable=False),
     Column("fact", String, nullable=False),
     Column("confidence", Float, nullable=False),
+    Column("length", Integer, nullable=False),
     Column("last_verified", String, nullable=False),
     Column("verdict", String, nullable=True),
     Column("is_current", Boolean, nullable=False),
@@ -94,6 +95,7 @@ tags = Table(
     Column("tag", String, primary_key=True),
     Column("claims", Integer, nullable=False),
 )
+"""How many current claims bear each tag; under the empty name, how many there are at all."""
 verdicts = Table(
     "verdicts",
     projections,
@@ -160,7 +162,7 @@ _VERBS = {"sqlite": ("UPDATE", "DELETE"), "postgresql": ("UPDATE", "DELETE", "TR
 _SEARCH = {
     "sqlite": [
         "CREATE VIRTUAL TABLE search USING fts5("
-        "words, content='', tokenize='unicode61 remove_diacritics 0')"
+        "words, content='', detail='none', columnsize=0, prefix='3', tokenize='ascii')"
     ],
     "postgresql": [
         "CREATE TABLE search (sequence integer PRIMARY KEY, words tsvector NOT NULL)",

@@ -9,6 +9,8 @@ from verilora.records.claim import Claim
 
 MOST_WORDS = 32
 """That a search looks for; what comes after is left out."""
+LONGEST = 64
+"""Letters of a word that count."""
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -16,7 +18,7 @@ def words_of(text: str) -> list[str]:
     """Letters and digits in a row, folded: "Low-Rank (LoRA)" -> low, rank, lora."""
     flat = unicodedata.normalize("NFKD", text).casefold()
     bare = "".join(letter for letter in flat if not unicodedata.combining(letter))
-    return _WORD.findall(bare)
+    return [word[:LONGEST] for word in _WORD.findall(bare)]
 
 
 def wanted_words(text: str) -> list[str]:
@@ -28,3 +30,11 @@ def words_of_claim(claim: Claim) -> list[str]:
     """What a claim is found by: its id, statement, tags and the titles of its sources."""
     texts = [claim.id, claim.statement, *claim.tags, *(source.title for source in claim.sources)]
     return words_of(" ".join(texts))
+
+
+def encode_word(word: str) -> str:
+    """The word in ASCII letters and digits, as every index takes it; a beginning stays one.
+
+    Other letters become their UTF-8 bytes in hexadecimal.
+    """
+    return word if word.isascii() else f"u{word.encode().hex()}"
