@@ -15,6 +15,7 @@ from verilora.records.anchor import (
 )
 
 BITS = f"sha256:{'a' * 64}"
+OTHER_BITS = f"sha256:{'b' * 64}"
 
 
 def expectation(**changes: Any) -> dict[str, Any]:
@@ -118,3 +119,17 @@ def test_a_file_that_is_no_report_is_told() -> None:
     plain["results"][0]["state"] = "fine"
     with pytest.raises(DataError, match="state"):
         read_report(json.dumps(plain).encode())
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"latest": 70.0},
+        {"latest": 77.1, "tolerance": None},
+        {"latest": BITS, "expected": OTHER_BITS, "tolerance": None, "unit": "digest"},
+    ],
+)
+def test_a_drift_is_not_called_healthy(changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="is called healthy, and"):
+        result(**changes)
+    assert result(**{**changes, "state": "drift"}).state == "drift"

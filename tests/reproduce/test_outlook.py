@@ -47,5 +47,5 @@ def test_what_differs_is_told_once(make_target: Make, *, limit: int | None) -> N
     found = outlook(prepare(Wish(make_target(), seeds=(0,), limit=limit), workers=1))
     told = " ".join(prospects_told(found.foreseen).split())
     assert told.startswith("The most that can come of it: partial.")
-    assert "one seed was run; at least 3 are wanted" in told
+    assert "one seed is planned; at least 3 are wanted" in told
     assert told.count("16 training examples") == (1 if limit else 0)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from verilora.anchors.catalog import FILE
 from verilora.anchors.measure import Measured
-from verilora.records.anchor import Anchor, AnchorResult, Expectation, Found, State
+from verilora.records.anchor import Anchor, AnchorResult, Expectation, Found, State, is_within
 
 
 def judge(anchor: Anchor, measured: Measured, *, seconds: float | None = None) -> AnchorResult:
@@ -46,8 +46,9 @@ def _state(
 
 def compare(latest: Found, expected: Expectation) -> tuple[State, str]:
     """Whether the value is what is expected, and the sentence that says so."""
+    healthy = is_within(latest, expected.value, tolerance=expected.tolerance)
     if isinstance(latest, str) or isinstance(expected.value, str):
-        if latest == expected.value:
+        if healthy:
             return "healthy", "every bit is as expected"
         return "drift", (
             f"the digest is {latest}, not {expected.value}: something that the bits depend on "
@@ -58,8 +59,6 @@ def compare(latest: Found, expected: Expectation) -> tuple[State, str]:
         f"{latest:.2f} is {abs(difference):.2f} {'below' if difference < 0 else 'above'} the "
         f"expected {expected.value:g}, and {tolerance:g} is the tolerance"
     )
-    # Of numbers printed to two digits, not of their last bits.
-    healthy = round(abs(difference), 6) <= tolerance
     return ("healthy", told) if healthy else ("drift", f"{told}: find out why before judging by it")
 
 

@@ -88,7 +88,16 @@ class AnchorResult(Record):
     def _judged_on_something(self) -> AnchorResult:
         if self.state == "healthy" and (self.latest is None or self.expected is None):
             raise ValueError(f"{self.name} is healthy without a latest and an expected value")
+        if self.state == "healthy" and not self._is_within():
+            raise ValueError(
+                f"{self.name} is called healthy, and {self.latest} is not {self.expected} within "
+                f"{self.tolerance or 0:g}"
+            )
         return self
+
+    def _is_within(self) -> bool:
+        assert self.latest is not None and self.expected is not None
+        return is_within(self.latest, self.expected, tolerance=self.tolerance)
 
 
 class AnchorReport(Record):
@@ -114,6 +123,14 @@ class AnchorReport(Record):
             return self.replace(results=(*self.results, result))
         changed = (result if old.name == result.name else old for old in self.results)
         return self.replace(results=tuple(changed))
+
+
+def is_within(latest: Found, expected: Found, *, tolerance: float | None) -> bool:
+    """Whether a value is as expected: a digest to the bit, a number within its tolerance."""
+    if isinstance(latest, str) or isinstance(expected, str):
+        return latest == expected
+    # Of numbers printed to two digits, not of their last bits.
+    return round(abs(latest - expected), 6) <= (tolerance or 0.0)
 
 
 def read_report(content: bytes, *, name: str = "anchors.json") -> AnchorReport:

@@ -79,7 +79,9 @@ class _Reader:
         if len(made) < len(pairs):
             seen: set[str] = set()
             twice = {key for key, _ in pairs if key in seen or seen.add(key)}
-            self.faults += [f"the key {key!r} stands twice in one object" for key in sorted(twice)]
+            self.faults += [
+                f"the key {key!r} stands twice in one object; keep one" for key in sorted(twice)
+            ]
         return made
 
     def read_whole(self, token: str) -> int:

@@ -13,14 +13,13 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from verilora.errors import OutputError
 from verilora.records.verdict import Verdict, VerdictDocument
 from verilora.reproduce.attempt import Job
 from verilora.reproduce.comparison import SIDES, Comparison, register
 from verilora.reproduce.conclusion import conclude_files
 from verilora.reproduce.directory import Place
 from verilora.reproduce.flow import workers_for
-from verilora.reproduce.registration import CHANGING, stamp_now
+from verilora.reproduce.registration import stamp_now, take_up
 from verilora.reproduce.results import FAILED
 from verilora.reproduce.seeds import Hear, run_jobs
 from verilora.train.directory import RunDirectory
@@ -68,20 +67,11 @@ def _jobs(comparison: Comparison, place: Place, *, pre: Verdict) -> Iterator[Job
 
 
 def _keep_or_take_up(place: Place, made: Verdict) -> Verdict:
-    before = place.preregistration()
+    instead = "choose another directory, or say --force to begin anew"
+    before = take_up(place, made, instead=instead)
     if before is None:
         place.keep(place.preregistration_file, made.canonical())
-        return made
-    first, second = before.to_mapping(), made.to_mapping()
-    differing = [key for key in first if key not in CHANGING and first[key] != second.get(key)]
-    if differing:
-        raise OutputError(
-            f"{place.path} holds the preregistration of {before.computed_at}, which differs in "
-            f"{', '.join(sorted(differing))}; what was fixed beforehand is not changed "
-            "afterwards: choose another directory, or say --force to begin anew",
-            path=place.path,
-        )
-    return before
+    return before or made
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from verilora import __version__
 from verilora.errors import OutputError, RecipeError
@@ -83,14 +84,45 @@ def register(place: Place, wish: Wish, *, found: Circumstances) -> Verdict:
 
     Raises OutputError if it says something else: a plan is never changed once it was made.
     """
-    before = place.preregistration()
     made = draft(wish, found, stamp=stamp_now())
+    instead = "choose another directory with --out, or say the same again to go on"
+    before = take_up(place, made, instead=instead)
     if before is not None:
-        _refuse_other(before, made, place=place)
         return before
     place.keep(place.target_file, wish.target.canonical())
     place.keep(place.preregistration_file, made.canonical())
     return made
+
+
+def take_up(place: Place, made: Verdict, *, instead: str) -> Verdict | None:
+    """The preregistration that is there, if there is one and it says what `made` says.
+
+    Raises OutputError, with what to do `instead`, if it says something else.
+    """
+    before = place.preregistration()
+    if before is None:
+        return None
+    first, second = before.to_mapping(), made.to_mapping()
+    differing = sorted(
+        key for key in {*first, *second} - CHANGING if first.get(key) != second.get(key)
+    )
+    if differing:
+        raise OutputError(
+            f"{place.path} holds the preregistration of {before.computed_at}, which differs in "
+            f"{_parts(differing, first, second)}; what was fixed beforehand is not changed "
+            f"afterwards: {instead}",
+            path=place.path,
+        )
+    return before
+
+
+def _parts(differing: list[str], first: dict[str, Any], second: dict[str, Any]) -> str:
+    """The keys that differ; the plan's with what of it differs: "plan (seeds)"."""
+    if "plan" not in differing:
+        return ", ".join(differing)
+    old, new = first.get("plan") or {}, second.get("plan") or {}
+    parts = ", ".join(sorted(key for key in {*old, *new} if old.get(key) != new.get(key)))
+    return ", ".join(f"plan ({parts})" if key == "plan" else key for key in differing)
 
 
 def refuse_out_of_reach(made: Verdict, wanted: str) -> None:
@@ -110,17 +142,3 @@ def _forecast(reported: Reported, plan: Plan, *, level: Level) -> float | None:
         return None
     (chance,) = chances(reported, plan.margin, runs=(len(plan.seeds),))
     return chance.equivalent_if_same
-
-
-def _refuse_other(before: Verdict, made: Verdict, *, place: Place) -> None:
-    first, second = before.to_mapping(), made.to_mapping()
-    differing = sorted(
-        key for key in {*first, *second} - CHANGING if first.get(key) != second.get(key)
-    )
-    if differing:
-        raise OutputError(
-            f"{place.path} holds the preregistration of {before.computed_at}, which differs in "
-            f"{', '.join(differing)}; what was fixed beforehand is not changed afterwards: choose "
-            "another directory with --out, or say the same again to go on",
-            path=place.path,
-        )

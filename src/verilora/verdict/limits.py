@@ -61,6 +61,8 @@ class Standing:
     """What keeps the level down, a sentence each."""
     reference_runs: int | None = None
     """Of the other side, where both are measured; the rules' counts of runs hold for it too."""
+    planned: bool = False
+    """Nothing was run yet."""
     undecided: str | None = None
     """Why nothing can be decided, whatever the numbers say."""
 
@@ -139,10 +141,16 @@ def _runs(standing: Standing) -> Iterator[Limit]:
             "say in the preregistration with which value a failed run counts",
         )
     if standing.fewest < FEWEST_TO_CONFIRM:
-        yield Limit("partial", "few-seeds", _few(standing.fewest))
+        yield Limit("partial", "few-seeds", _few(standing.fewest, planned=standing.planned))
 
 
-def _few(numbers: int) -> str:
+def _few(numbers: int, *, planned: bool) -> str:
+    if planned:
+        told = "one seed is" if numbers == 1 else f"{numbers} seeds are"
+        return (
+            f"{told} planned; at least {FEWEST_TO_CONFIRM} are wanted for 'reproduced': name more "
+            "(--seeds 0,1,2)"
+        )
     wanted = f"at least {FEWEST_TO_CONFIRM} are wanted for 'reproduced'; run more"
     if numbers == 0:
         return f"no values of single runs are recorded, so that it counts as one seed; {wanted}"

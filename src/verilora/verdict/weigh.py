@@ -79,6 +79,7 @@ def _limits(
         gates=gates,
         deviations=_deviations(verdict),
         reference_runs=others,
+        planned=before,
     )
     # What can only be known after the runs is no fault of a preregistration.
     return [limit for limit in limits(standing) if not (before and limit.name == UNSHOWN)]
