@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from verilora.charts.panels import read_run
-from verilora.cli.summary import agreement_told, aligned, columns, places, run_told
+from verilora.cli.summary import agreement_told, places, run_told
 
 
 def test_a_run_is_told_with_its_unit_its_majority_and_where_it_lies(write_run):
@@ -56,9 +56,3 @@ def test_agreement_is_told_as_it_is(write_run, changes, said):
     assert said in told
     assert "accuracy" in told
     assert "76.0000" in told
-
-
-def test_columns_are_aligned():
-    assert aligned([("a", "1"), ("long", "2")], indent=" ") == " a     1\n long  2"
-    rows = [("metric", "now", "unit"), ("f1", "7.25", "%"), ("accuracy", "71.5", "%")]
-    assert columns(rows) == "metric     now  unit\nf1        7.25  %\naccuracy  71.5  %"

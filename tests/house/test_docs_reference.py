@@ -24,12 +24,14 @@ from pydantic import BaseModel
 from verilora import errors
 from verilora.lora import attach
 from verilora.records.adapter import LoraConfig
+from verilora.records.adapter_facts import AdapterFacts
 from verilora.records.anchor import AnchorReport
 from verilora.records.events import Event
 from verilora.records.failure import Failure
 from verilora.records.recipe import Recipe
 from verilora.records.run import Run
 from verilora.records.target import Target
+from verilora.records.trust import Trust
 from verilora.records.verdict import VerdictDocument
 from verilora.verdict.gates import rules
 
@@ -37,6 +39,10 @@ Refuse = Callable[[list[str], str], None]
 ROOT = Path(__file__).resolve().parents[2]
 CODE = re.compile(r"```.*?^ *```|`[^`\n]+`", re.M | re.S)
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+SEALED = {
+    *("payload", "payloadType", "signatures", "keyid", "sig", "_type", "subject", "name", "digest"),
+    *("predicateType", "predicate"),
+}
 SHARED = {"--help", "--json", "--quiet", "--debug"}
 
 
@@ -204,6 +210,8 @@ def test_every_error_is_documented_and_none_is_invented(refuse: Refuse) -> None:
         ("verdict.json", keys_of(VerdictDocument)),
         ("failed.json", keys_of(Failure)),
         ("anchors.json", keys_of(AnchorReport)),
+        ("claim.dsse.json", SEALED | keys_of(AdapterFacts)),
+        ("trust.dsse.json", keys_of(Trust)),
     ],
 )
 def test_every_key_is_documented(

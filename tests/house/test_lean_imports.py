@@ -51,12 +51,30 @@ for path in walk(typer.main.get_command(app), []):
         assert main([*path, "--help"]) == 0, path
     assert told.getvalue(), path
 """
+VERIFY = """
+import os, sys
+from pathlib import Path
+from verilora.cli.main import main
+
+folder = Path(sys.argv[1])
+os.environ["XDG_STATE_HOME"] = os.environ["XDG_CONFIG_HOME"] = str(folder)
+for name in ("root", "default"):
+    assert main(["keys", "new", "--name", name]) == 0
+assert main(["keys", "trust", "default", "--root", "root"]) == 0
+(folder / "notice.json").write_text(
+    '{"format": "verilora.notice/1", "kind": "dispute", "about": "sha256:' + "0" * 64
+    + '", "reason": "no", "made_at": "2026-01-01T00:00:00Z"}'
+)
+assert main(["sign", str(folder / "notice.json")]) == 0
+assert main(["verify", str(folder / "notice.dsse.json")]) == 0
+"""
 CASES = {
     "the whole life of an adapter": (ATTACH, WORKSHOP),
     "every --help": (HELP, DOOR),
     "--version": ("from verilora.cli.main import main; main(['--version'])", DOOR),
     "pictures and pages": ("import verilora.charts, verilora.report", ARCHIVE),
     "a reproduction checked": ("import verilora.reproduce.recompute", ARCHIVE),
+    "keys, sign and verify": (VERIFY, DOOR),
     "recipes": ("import verilora.recipes.catalog", ARCHIVE),
     "records": (
         "import verilora.records.run, verilora.records.recipe, verilora.records.events",

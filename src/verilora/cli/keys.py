@@ -128,7 +128,7 @@ def list_keys(
     from verilora.claims.keys import keys_in
     from verilora.claims.places import key_folder, trust_path
     from verilora.claims.trust import load_trust
-    from verilora.cli.summary import columns
+    from verilora.cli.columns import columns
 
     folder = directory or key_folder()
     own = [(path, key) for path, key in keys_in(folder)]
@@ -265,7 +265,7 @@ def _checked(kind: Any, entry: dict[str, Any]) -> Any:
 
 
 def _trust_told(found: Any) -> str:
-    from verilora.cli.summary import columns
+    from verilora.cli.columns import columns
 
     rows = [("trusted", "for", "until", "id")]
     for key in found.trusted:

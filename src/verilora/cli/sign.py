@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from verilora.cli.columns import aligned
 from verilora.cli.command import command
 from verilora.cli.passphrase import PassphraseFile, unlocked
-from verilora.cli.summary import aligned
 from verilora.cli.terminal import Terminal
 
 Signed = Annotated[

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from verilora.charts.words import CORRELATIONS, metric_name, metric_told, seconds_told, share_told
+from verilora.cli.columns import aligned, columns
 from verilora.records.run import Run
 
 
@@ -37,12 +37,6 @@ def places(run: Run, directory: Path) -> list[tuple[str, str]]:
     return [(name, str(directory / file)) for name, file in found if file]
 
 
-def aligned(rows: list[tuple[str, str]], indent: str = "") -> str:
-    """Names and values in two columns."""
-    width = max((len(name) for name, _ in rows), default=0)
-    return "\n".join(f"{indent}{name:<{width}}  {value}" for name, value in rows)
-
-
 def agreement_told(run: Run, found: Any) -> str:
     """An evaluation made again, beside the recorded one where there is something to compare."""
     if found.recorded is None:
@@ -55,22 +49,6 @@ def agreement_told(run: Run, found: Any) -> str:
         for name, value in found.recorded.items()
     ]
     return f"{columns(rows)}\n\n{_verdict(run, found)}"
-
-
-def columns(rows: list[tuple[str, ...]], *, numbers: Sequence[int] | None = None) -> str:
-    """Rows of text under each other; `numbers` are the columns that stand to the right.
-
-    By default all but the first and the last.
-    """
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    right = range(1, len(widths) - 1) if numbers is None else numbers
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if i in right else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
 
 
 def _verdict(run: Run, found: Any) -> str:

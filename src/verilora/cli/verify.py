@@ -84,7 +84,7 @@ def _refuse(terminal: Terminal, error: VerificationError, *, path: Path) -> None
 
 
 def _told(found: Any, looked: dict[str, Any]) -> str:
-    from verilora.cli.summary import aligned
+    from verilora.cli.columns import aligned
 
     signers = zip(found.signers, found.key_ids, strict=True)
     rows = [
