@@ -109,14 +109,14 @@ def take_up(place: Place, made: Verdict, *, instead: str) -> Verdict | None:
     if differing:
         raise OutputError(
             f"{place.path} holds the preregistration of {before.computed_at}, which differs in "
-            f"{_parts(differing, first, second)}; what was fixed beforehand is not changed "
+            f"{_parts(differing, first=first, second=second)}; what was fixed beforehand is not changed "
             f"afterwards: {instead}",
             path=place.path,
         )
     return before
 
 
-def _parts(differing: list[str], first: dict[str, Any], second: dict[str, Any]) -> str:
+def _parts(differing: list[str], *, first: dict[str, Any], second: dict[str, Any]) -> str:
     """The keys that differ; the plan's with what of it differs: "plan (seeds)"."""
     if "plan" not in differing:
         return ", ".join(differing)
