@@ -176,3 +176,15 @@ def test_a_reproduction_that_has_not_ended_says_how_to_go_on(
     assert answer.status == 1
     assert "holds no finished reproduction" in answer.err
     assert "the command that began one goes on with it" in answer.err
+
+
+def test_a_reproduction_without_its_runs_is_not_taken_on_trust(
+    verilora: Any, reproduction: Any, tmp_path: Path
+) -> None:
+    document = reproduction(89.0, 89.5, 90.0)
+    (tmp_path / "preregistration.json").write_bytes(document.verdicts.pre.canonical())
+    (tmp_path / "verdict.json").write_bytes(document.canonical())
+    answer = verilora("judge", tmp_path)
+    assert answer.status == 1
+    assert answer.out == ""
+    assert "holds no target.json" in answer.err

@@ -107,9 +107,7 @@ def _look(path: str) -> Looked:
     directory = Path(path)
     if path == STDIN or not directory.is_dir():
         return Looked(_read_document(path))
-    begun = (directory / "preregistration.json").is_file()
-    unfinished = begun and not (directory / "verdict.json").exists()
-    if not unfinished and not (begun and any(directory.glob("*/run.json"))):
+    if not (directory / "preregistration.json").is_file():
         return Looked(_read_document(str(directory / "verdict.json")))
     from verilora.reproduce.directory import Place
     from verilora.reproduce.recompute import recompute

@@ -107,10 +107,10 @@ def take_up(place: Place, made: Verdict, *, instead: str) -> Verdict | None:
         key for key in {*first, *second} - CHANGING if first.get(key) != second.get(key)
     )
     if differing:
+        what = _parts(differing, first=first, second=second)
         raise OutputError(
             f"{place.path} holds the preregistration of {before.computed_at}, which differs in "
-            f"{_parts(differing, first=first, second=second)}; what was fixed beforehand is not changed "
-            f"afterwards: {instead}",
+            f"{what}; what was fixed beforehand is not changed afterwards: {instead}",
             path=place.path,
         )
     return before
