@@ -81,7 +81,8 @@ def test_all_faults_are_told_at_once() -> None:
         "never raise it",
         "a text is supplied for source 9",
         "subject",
-        "tags[0]",
+        "the tag 'Not A Slug' is none",
+        "'not-a-slug' would be one",
         "sources[1].url",
     ):
         assert piece in told, piece

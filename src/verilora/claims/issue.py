@@ -12,7 +12,12 @@ from typing import Any
 
 from verilora.claims.draft import Draft, DraftSource
 from verilora.claims.duplicates import duplicate_fault
-from verilora.claims.performance import claim_faults, performance_parts
+from verilora.claims.performance import (
+    LONGEST_TAG,
+    claim_faults,
+    performance_parts,
+    slug_of,
+)
 from verilora.claims.quotes import check_quotes
 from verilora.claims.rubric import Assessment, assess, lower
 from verilora.errors import ClaimError, DataError
@@ -39,10 +44,10 @@ def fact(
     found = assess(draft.predicate, object=draft.object, sources=draft.sources, quotes=quotes)
     found = lower(found, draft.confidence, reason=draft.confidence_reason)
     faults = [fault for quote in quotes for fault in quote.faults] + [*found.faults]
-    faults += _number_faults(draft, texts)
+    faults += [*_number_faults(draft, texts), *_tag_faults(draft.tags)]
     parts = {
         **_parts_of(draft),
-        "tags": list(draft.tags),
+        "tags": [tag for tag in draft.tags if tag == slug_of(tag)],
         "sources": [_source(n, source) for n, source in enumerate(draft.sources, 1)],
         "distinct_from": [one.to_mapping() for one in draft.distinct_from],
     }
@@ -115,6 +120,15 @@ def _source(number: int, source: DraftSource) -> dict[str, Any]:
     # The gate has told of a quote that is too long; told once is enough.
     quote = source.quote[:LONGEST_QUOTE] if source.quote else None
     return {**kept, "ordinal": number, "quote": quote}
+
+
+def _tag_faults(tags: Iterable[str]) -> list[str]:
+    return [
+        f"the tag '{tag}' is none: small letters, digits and single hyphens are wanted, "
+        f"{LONGEST_TAG} at most" + (f"; '{slug}' would be one" if (slug := slug_of(tag)) else "")
+        for tag in tags
+        if tag != slug_of(tag)
+    ]
 
 
 def _number_faults(draft: Draft, texts: Mapping[int, str]) -> list[str]:

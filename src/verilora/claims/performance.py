@@ -82,7 +82,7 @@ def predicate_of(verdict: Verdict) -> str:
     """ "achieves_accuracy"."""
     citation = verdict.claim_citation
     metric = (citation.reported_metric if citation else None) or "score"
-    return "achieves_" + _slug(metric).replace("-", "_")[:60].strip("_")
+    return "achieves_" + slug_of(metric).replace("-", "_")[:60].strip("_")
 
 
 def object_of(verdict: Verdict, judgement: Judgement, *, plan: Plan | None) -> str:
@@ -111,7 +111,7 @@ def tags_of(verdict: Verdict, judgement: Judgement, *, plan: Plan | None) -> lis
     if citation is not None:
         words += [citation.column or "", citation.reported_metric or ""]
         words += [f"arxiv {citation.paper_arxiv_id}"] if citation.paper_arxiv_id else []
-    slugs = [_slug(word) for word in [*words, judgement.status]]
+    slugs = [slug_of(word) for word in [*words, judgement.status]]
     return list(dict.fromkeys(slug for slug in slugs if slug))[:MOST_TAGS]
 
 
@@ -184,7 +184,8 @@ def _value_and_sd(measured: Measured) -> tuple[float, float | None]:
     return way(values), statistics.stdev(values) if len(values) > 1 else None
 
 
-def _slug(text: str) -> str:
+def slug_of(text: str) -> str:
+    """The tag that a text makes: "Fine-Tuning!" gives "fine-tuning"; "" if none is left."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().casefold()
     return re.sub(r"[^a-z0-9]+", "-", plain)[:LONGEST_TAG].strip("-")
 

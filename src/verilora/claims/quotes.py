@@ -28,15 +28,29 @@ class Quoted(Protocol):
     """What the gate and the rubric look at of a source, in a draft or in a claim."""
 
     @property
-    def type(self) -> str: ...
+    def type(self) -> str:
+        """One of the types of source."""
+        ...
+
     @property
-    def publisher(self) -> str: ...
+    def publisher(self) -> str:
+        """Who published it."""
+        ...
+
     @property
-    def title(self) -> str: ...
+    def title(self) -> str:
+        """As it is titled there."""
+        ...
+
     @property
-    def url(self) -> str: ...
+    def url(self) -> str:
+        """Where it stands."""
+        ...
+
     @property
-    def quote(self) -> str | None: ...
+    def quote(self) -> str | None:
+        """Its words, or None."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,22 @@ from typing import Annotated
 import typer
 
 from verilora import __version__
-from verilora.cli import adapters, anchors, demo, doctor, judge, plan, recipes, reproduce, runs
+from verilora.cli import (
+    adapters,
+    anchors,
+    cite,
+    claim,
+    demo,
+    doctor,
+    judge,
+    keys,
+    plan,
+    recipes,
+    reproduce,
+    runs,
+    sign,
+    verify,
+)
 from verilora.cli.command import Debug, Quiet
 from verilora.cli.terminal import Interrupted
 from verilora.errors import VeriloraError
@@ -50,7 +65,10 @@ def _everywhere(*, quiet: Quiet = False, debug: Debug = False, version: Version 
     """Options before the command hold for every command."""
 
 
-for group in (demo, runs, adapters, reproduce, plan, judge, recipes, anchors, doctor):
+for group in (
+    *(demo, runs, adapters, reproduce, plan, judge, recipes, anchors, doctor),
+    *(claim, cite, keys, sign, verify),
+):
     group.register(app)
 
 
