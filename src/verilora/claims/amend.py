@@ -41,7 +41,7 @@ def with_key(trust: Trust, key: TrustedKey) -> Trust:
     return trust.replace(trusted=(*kept, key))
 
 
-def with_revoked(trust: Trust, wanted: str, revocation: Revocation) -> Trust:
+def with_revoked(trust: Trust, wanted: str, *, revocation: Revocation) -> Trust:
     """With the key of that name or id revoked."""
     key = find_in(trust, wanted)
     kept = tuple(other for other in trust.trusted if other.id != key.id)

@@ -144,7 +144,7 @@ def _read_record(path: Path) -> Record:
         return record_of(FORMATS[written], data, name=str(path))
     if written == "verilora.trust/1":
         raise _refused(path, "a trust file is signed by its root: verilora keys trust")
-    if isinstance(data, dict) and ("verdict" in data or "protocol_match" in data):
+    if isinstance(data, dict) and ("verdict" in data or {"kind", "status"} <= set(data)):
         return read_document(content, name=str(path))
     known = ", ".join([*FORMATS, "verilora.verdict/1"])
     raise _refused(path, f"its format is {written!r}; one of {known} is wanted")

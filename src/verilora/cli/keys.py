@@ -203,7 +203,7 @@ def revoke(  # limit: one parameter for each option of the command
     desk = _desk(file, directory, root=root, passphrase_file=passphrase_file)
     made = desk.next_version(days)
     entry = {"at": made.issued_at, "reason": reason, "kept": list(keep or ())}
-    made = with_revoked(made, key, _checked(Revocation, entry))
+    made = with_revoked(made, key, revocation=_checked(Revocation, entry))
     desk.write(made)
     terminal.tell(f"{_trust_told(made)}\n\n{desk.file}", mapping=made.to_mapping())
 

@@ -1,0 +1,102 @@
+"""`verify`: one word, and an exit status for it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from verilora.claims.states import EXIT_STATUS
+
+
+@pytest.fixture
+def run(trained: Path, verilora: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A finished run, signed by a trusted key."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    shutil.copytree(trained, tmp_path / "run")
+    for line in (
+        ("keys", "new", "--name", "root"),
+        ("keys", "new"),
+        ("keys", "trust", "default", "--root", "root"),
+        ("sign", tmp_path / "run"),
+    ):
+        assert verilora(*line).status == 0
+    return tmp_path / "run"
+
+
+def test_every_state_has_its_own_status() -> None:
+    assert len(EXIT_STATUS) == len(set(EXIT_STATUS.values())) == 11
+    assert [state for state, status in EXIT_STATUS.items() if status < 3] == ["valid"]
+
+
+def test_all_is_well(run: Path, verilora: Any) -> None:
+    told = verilora("verify", run)
+    assert told.status == 0
+    assert told.out.startswith("valid")
+    assert "default (" in told.out
+    facts = json.loads(verilora("verify", run, "--json").out)
+    assert (facts["state"], facts["kind"], facts["absent"]) == ("valid", "run", [])
+    assert facts["record"]["recipe"] == "tiny"
+    assert list(facts["levels"]) == ["signature"]
+
+
+def test_one_byte_of_the_adapter(run: Path, verilora: Any) -> None:
+    weights = run / "adapter/adapter_model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    told = verilora("verify", run)
+    assert told.status == 14
+    assert told.out.startswith("digest-mismatch: adapter/adapter_model.safetensors")
+    facts = json.loads(verilora("verify", run, "--json").out)
+    assert facts["state"] == "digest-mismatch"
+
+
+def test_each_state_ends_with_its_status(run: Path, verilora: Any) -> None:
+    envelope = run / "claim.dsse.json"
+    whole = envelope.read_bytes()
+    envelope.write_bytes(whole[:-3])
+    assert verilora("verify", run).status == 15
+    held = json.loads(whole)
+    held["signatures"][0]["sig"] = "A" * 86 + "=="
+    envelope.write_text(json.dumps(held))
+    assert verilora("verify", run).status == 13
+    envelope.write_bytes(whole)
+    digest = json.loads(verilora("verify", run, "--json").out)["digest"]
+    notice = run.parent / "notice.json"
+    given = {"format": "verilora.notice/1", "kind": "retraction", "about": digest}
+    given |= {"reason": "other data", "made_at": "2026-01-01T00:00:00Z"}
+    notice.write_text(json.dumps(given))
+    assert verilora("sign", notice).status == 0
+    told = verilora("verify", run, "--notice", run.parent / "notice.dsse.json")
+    assert (told.status, "other data" in told.out) == (19, True)
+    verilora("keys", "revoke", "default", "--reason", "stolen", "--root", "root")
+    assert verilora("verify", run).status == 12
+
+
+def test_without_trust_nothing_is_said(run: Path, verilora: Any, tmp_path: Path) -> None:
+    told = verilora("verify", run, "--trust", tmp_path / "none.json")
+    assert told.status == 1
+    assert "no trust file" in told.err
+
+
+def test_an_older_trust_file_is_refused(run: Path, verilora: Any, tmp_path: Path) -> None:
+    own = tmp_path / "config/verilora/trust.dsse.json"
+    old = own.read_bytes()
+    verilora("keys", "revoke", "default", "--reason", "stolen", "--root", "root")
+    own.write_bytes(old)
+    assert verilora("verify", run).status == 10
+
+
+def test_the_envelope_alone_names_what_is_not_here(
+    run: Path, verilora: Any, tmp_path: Path
+) -> None:
+    alone = tmp_path / "alone.dsse.json"
+    shutil.copy(run / "claim.dsse.json", alone)
+    told = verilora("verify", alone)
+    assert told.status == 0
+    assert "run.json" in told.out and "not looked at" in told.out
