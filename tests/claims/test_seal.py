@@ -38,6 +38,7 @@ def make_run(folder: Path) -> Path:
     (folder / "predictions.jsonl").write_bytes(b"[]")
     weights = digest_bytes(b"tensors")
     run: dict[str, Any] = {
+        "format": "verilora.run/1",
         "recipe": "tiny",
         "method": "lora",
         "seed": 0,
