@@ -22,10 +22,12 @@ import typer
 from pydantic import BaseModel
 
 from verilora import errors
+from verilora.claims.draft import Draft
 from verilora.lora import attach
 from verilora.records.adapter import LoraConfig
 from verilora.records.adapter_facts import AdapterFacts
 from verilora.records.anchor import AnchorReport
+from verilora.records.claim import Claim
 from verilora.records.events import Event
 from verilora.records.failure import Failure
 from verilora.records.recipe import Recipe
@@ -210,6 +212,8 @@ def test_every_error_is_documented_and_none_is_invented(refuse: Refuse) -> None:
         ("verdict.json", keys_of(VerdictDocument)),
         ("failed.json", keys_of(Failure)),
         ("anchors.json", keys_of(AnchorReport)),
+        ("claim.json", keys_of(Claim)),
+        ("draft", keys_of(Draft)),
         ("claim.dsse.json", SEALED | keys_of(AdapterFacts)),
         ("trust.dsse.json", keys_of(Trust)),
     ],

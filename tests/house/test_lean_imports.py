@@ -75,6 +75,10 @@ CASES = {
     "pictures and pages": ("import verilora.charts, verilora.report", ARCHIVE),
     "a reproduction checked": ("import verilora.reproduce.recompute", ARCHIVE),
     "keys, sign and verify": (VERIFY, DOOR),
+    "claims written and cited": (
+        "import verilora.claims.family, verilora.claims.cite, verilora.claims.related",
+        (*ARCHIVE, "matplotlib", "pandas", "pyarrow"),
+    ),
     "recipes": ("import verilora.recipes.catalog", ARCHIVE),
     "records": (
         "import verilora.records.run, verilora.records.recipe, verilora.records.events",
