@@ -67,14 +67,18 @@ def postgres_server() -> Iterator[str]:
     if other:
         os.chown(secret, NOBODY, NOBODY)
     subprocess.run(
-        [programs / "initdb", "-D", home / "data", "-U", "tester", "--auth=scram-sha-256"]
-        + ["--pwfile", secret, "--encoding=UTF8", "--no-locale", "--no-sync"],
+        [
+            *(programs / "initdb", "-D", home / "data", "-U", "tester", "--auth=scram-sha-256"),
+            *("--pwfile", secret, "--encoding=UTF8", "--no-locale", "--no-sync"),
+        ],
         check=True,
         capture_output=True,
         cwd=home,
         **other,
     )
-    settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": home}
+    # The server outlives every test: what is written need not wait for the disk here.
+    settings: dict[str, Any] = {"fsync": "off"}
+    settings |= {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": home}
     server = subprocess.Popen(
         [programs / "postgres", "-D", home / "data"]
         + [f"-c{name}={value}" for name, value in settings.items()],

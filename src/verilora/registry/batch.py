@@ -13,7 +13,7 @@ from verilora.claims.duplicates import duplicate_fault, key_of, probable
 from verilora.errors import AdmissionError
 from verilora.records.claim import Claim
 from verilora.registry import tables
-from verilora.registry.incoming import Incoming, read_blob
+from verilora.registry.incoming import UNCHECKED, Incoming, read_blob
 from verilora.registry.project import Line, Rows
 from verilora.registry.settle import Touched, rank_of, settle_touched
 from verilora.registry.views import Entry
@@ -207,6 +207,12 @@ def _show_best(connection: Connection, digest: str) -> None:
     """Of several envelopes around one payload the one with the best signature is shown."""
     log, records = tables.log, tables.records
     found = connection.execute(select(log).where(log.c.digest == digest)).all()
-    best = min(found, key=lambda line: (rank_of(line.state), line.sequence))
+    best = min(found, key=_goodness)
     shown = {"shown": best.sequence, "state": best.state, "key_ids": best.key_ids}
     connection.execute(update(records).where(records.c.digest == digest).values(shown))
+
+
+def _goodness(line: Row[Any]) -> tuple[int, bool, int]:
+    """Orders envelopes: the better state, then one whose signer is known, then the older."""
+    known = line.state != UNCHECKED and bool(json.loads(line.key_ids))
+    return rank_of(line.state), not known, line.sequence

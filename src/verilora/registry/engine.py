@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, select, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from verilora.errors import MissingExtraError, RegistryError
 from verilora.registry import tables
@@ -28,8 +28,10 @@ _WRITING = "verilora_writing"
 
 def default_path() -> Path:
     """$XDG_DATA_HOME/verilora/registry.sqlite, else below ~/.local/share."""
-    home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(home) / "verilora" / "registry.sqlite"
+    # XDG's rule: a path that is not absolute counts as none.
+    given = Path(os.environ.get("XDG_DATA_HOME", ""))
+    home = given if given.is_absolute() else Path.home() / ".local" / "share"
+    return home / "verilora" / "registry.sqlite"
 
 
 def told(url: URL) -> str:
@@ -95,9 +97,9 @@ def _url_of(given: str | None) -> URL:
         ) from None
     if url.drivername in ("postgresql", "postgres"):
         url = url.set(drivername="postgresql+psycopg")
-    if url.get_backend_name() not in ("sqlite", "postgresql"):
+    if url.drivername not in ("sqlite", "postgresql+psycopg"):
         raise RegistryError(
-            f"the database is '{url.get_backend_name()}'; sqlite or postgresql is wanted",
+            f"the database is of the kind '{url.drivername}'; sqlite or postgresql is wanted",
             url=told(url),
         )
     return url
@@ -107,7 +109,7 @@ def _engine(url: URL) -> Engine:
     if url.get_backend_name() == "postgresql":
         try:
             return create_engine(url, pool_pre_ping=True, hide_parameters=True)
-        except (ModuleNotFoundError, NoSuchModuleError) as error:
+        except ModuleNotFoundError as error:
             raise MissingExtraError(
                 "PostgreSQL needs psycopg, which is not here; pip install 'verilora[postgres]'"
             ) from error

@@ -11,7 +11,7 @@ from verilora.claims.envelope import Opened, open_envelope
 from verilora.claims.predicates import read_predicate
 from verilora.errors import AdmissionError, VeriloraError
 from verilora.records.anchor import AnchorReport
-from verilora.records.canonical import digest_bytes, digest_of
+from verilora.records.canonical import canonical_bytes, digest_bytes, digest_of
 from verilora.records.claim import Claim
 from verilora.records.notice import Notice
 from verilora.records.record import Record
@@ -72,11 +72,13 @@ def receive(content: bytes, door: Door, *, now: datetime) -> Incoming:
     except VeriloraError as error:
         raise AdmissionError(f"not admitted: {error}", **_kept(error)) from error
     state, key_ids = _judged(opened, door, now=now)
+    # In one form, so that an envelope with other spaces is no other one.
+    envelope = canonical_bytes(opened.envelope.to_mapping())
     return Incoming(
         digest=opened.digest,
         record_digest=digest_of(opened.statement.predicate),
-        envelope_digest=digest_bytes(content),
-        envelope=content,
+        envelope_digest=digest_bytes(envelope),
+        envelope=envelope,
         payload=opened.payload,
         kind=kind,
         record=record,

@@ -26,6 +26,6 @@ def door_of(trust: Trust, *, require_trust: bool = False) -> Door:
 def _known(opened: Opened, trust: Trust) -> tuple[str, ...]:
     """Keys of the trust file whose signatures are good, trusted for this kind or not."""
     try:
-        return tuple(check_signatures(opened, trust.keys).ids)
+        return tuple(check_signatures(opened, trust.trusted).ids)
     except VerificationError:
         return ()
