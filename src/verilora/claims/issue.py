@@ -60,18 +60,20 @@ def claim_of(
     at: str,
     paper_text: str | None = None,
     subject: str | None = None,
+    rank: int | None = None,
     others: Iterable[Claim] = (),
 ) -> Claim:
     """The claim about a performance that a verdict document holds.
 
     Status, level and confidence are those that the rules of `verdict.judge` give, which are never
     above the document's own. `paper_text` opens the gate of the quote; `subject` takes the place of
-    the generated words for what was run. Raises ClaimError for what was not run and measured.
+    the generated words for what was run, in which `rank` is the adapter's. Raises ClaimError for
+    what was not run and measured.
     """
     faults = claim_faults(document)
     if faults:
         raise ClaimError("a claim about this verdict", faults)
-    parts, found = performance_parts(document, paper_text=paper_text)
+    parts, found = performance_parts(document, paper_text=paper_text, rank=rank)
     if subject is not None:
         parts["subject"] = subject
     return _written(parts, found, at=at, faults=[], others=others)

@@ -39,16 +39,19 @@ def claim_faults(document: VerdictDocument) -> list[str]:
 
 
 def performance_parts(
-    document: VerdictDocument, *, paper_text: str | None = None
+    document: VerdictDocument, *, paper_text: str | None = None, rank: int | None = None
 ) -> tuple[dict[str, Any], Assessment]:
-    """The parts of the claim, and its confidence, by the rules that judge the document."""
+    """The parts of the claim, and its confidence, by the rules that judge the document.
+
+    `rank` is the adapter's, which a verdict's rows need not name.
+    """
     verdict, pre = verdict_of(document), plan_of(document)
     assert verdict is not None and verdict.measured is not None
     judgement = judge(document, paper_text=paper_text)
     plan = pre.plan if pre else verdict.plan
     parts = {
         "vertical": VERTICAL,
-        "subject": _part(subject_of(verdict, plan)),
+        "subject": _part(subject_of(verdict, plan, rank=rank)),
         "predicate": predicate_of(verdict),
         "object": _part(object_of(verdict, judgement, plan=plan)),
         "tags": tags_of(verdict, judgement, plan=plan),
@@ -65,9 +68,9 @@ def performance_parts(
     return parts, performance_confidence(judgement)
 
 
-def subject_of(verdict: Verdict, plan: Plan | None) -> str:
+def subject_of(verdict: Verdict, plan: Plan | None, *, rank: int | None = None) -> str:
     """ "LoRA r=8 on MiniLM-L6, MRPC (reproduction of arXiv:2106.09685, Table 2)"."""
-    citation, rank = verdict.claim_citation, _rank(verdict)
+    citation, rank = verdict.claim_citation, rank or _rank(verdict)
     what = f"{_method(verdict, plan)}{f' r={rank}' if rank else ''} on {_base(verdict)}"
     if plan is not None and plan.reference is not None:
         return f"{what}, {plan.target} (beside {plan.reference.name})"
@@ -106,7 +109,7 @@ def tags_of(verdict: Verdict, judgement: Judgement, *, plan: Plan | None) -> lis
     citation = verdict.claim_citation
     compares = plan is not None and plan.reference is not None
     words = [_method(verdict, plan), "comparison" if compares else "reproduction"]
-    words += plan.target.split("/") if plan else []
+    words += _of_target(plan.target) if plan else []
     words += [_base(verdict)]
     if citation is not None:
         words += [citation.column or "", citation.reported_metric or ""]
@@ -138,6 +141,12 @@ def _sources(
     }
 
 
+def _of_target(name: str) -> list[str]:
+    """Paper, table and column of a cell's name; not its row, whose base may not be ours."""
+    parts = name.split("/")
+    return [*parts[:2], parts[3]] if len(parts) == 4 else parts
+
+
 def _method(verdict: Verdict, plan: Plan | None) -> str:
     citation, sanity = verdict.claim_citation, verdict.sanity
     row = (citation.row if citation else None) or ""
@@ -147,10 +156,9 @@ def _method(verdict: Verdict, plan: Plan | None) -> str:
     return row or "Training"
 
 
-def _rank(verdict: Verdict) -> str | None:
-    row = _row(verdict, "adapter")
-    found = _RANK.search(row)
-    return found[1] if found else None
+def _rank(verdict: Verdict) -> int | None:
+    found = _RANK.search(_row(verdict, "adapter"))
+    return int(found[1]) if found else None
 
 
 def _base(verdict: Verdict) -> str:

@@ -110,6 +110,7 @@ def _performance(wanted: Wanted, document: Any) -> Any:
         at=wanted.time,
         paper_text=texts.get(1) or _kept_text(wanted.file),
         subject=wanted.given.get("subject"),
+        rank=_rank_in(wanted.file),
         others=claims_among(wanted.among),
     )
 
@@ -146,3 +147,13 @@ def _kept_text(file: Path | None) -> str | None:
 
     kept = file / "paper.txt" if file is not None else None
     return read_paper(kept) if kept is not None and kept.is_file() else None
+
+
+def _rank_in(directory: Path | None) -> int | None:
+    """The rank of the adapters in a reproduction's directory, where all runs have the same."""
+    from verilora.recipes import catalog
+
+    files = sorted(directory.glob("*/recipe.toml")) if directory is not None else []
+    recipes = [catalog.load(str(file)) for file in files]
+    ranks = {recipe.adapter.rank for recipe in recipes if recipe.training.method == "lora"}
+    return ranks.pop() if len(ranks) == 1 else None
