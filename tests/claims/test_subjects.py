@@ -50,6 +50,18 @@ def test_a_missing_file_is_a_mismatch_where_all_are_wanted(
         look(statement, claim, tmp_path)
 
 
+def test_what_belongs_to_it_and_was_not_signed_is_a_mismatch(
+    statement: Any, claim: Claim, tmp_path: Path
+) -> None:
+    (tmp_path / "report.html").write_text("a page")
+    (tmp_path / "notice.dsse.json").write_text("{}")
+    assert look(statement, claim, tmp_path).unsigned == ("report.html",)
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"laid there by somebody")
+    with pytest.raises(VerificationError, match="lies there, and was not signed"):
+        look(statement, claim, tmp_path)
+    assert look(statement, claim, tmp_path, wanted=False).unsigned == ()
+
+
 def test_a_record_about_itself_needs_no_file(claim: Claim, tmp_path: Path) -> None:
     alone = statement_of(claim)
     assert look(alone, claim, tmp_path) == Subjects(("claim.json",), ())

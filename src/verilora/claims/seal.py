@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from verilora.claims.belongings import ADAPTER, belongings
 from verilora.claims.envelope import SUFFIX
 from verilora.claims.predicates import kind_of, statement_of
 from verilora.errors import DataError, told_together
@@ -37,29 +38,10 @@ FORMATS: dict[str, type[Record]] = {
     NOTICE: Notice,
     ANCHORS: AnchorReport,
 }
-ADAPTER = "verilora.json"
 HELD = ("claim.json", "verdict.json", "run.json", ADAPTER)
 """The record of a directory: the first of these that is there."""
 LARGEST = 64 << 20
 """Bytes of a verilora.json that are read: a line for each tensor of the base."""
-_OF_AN_ADAPTER = ("adapter_model.safetensors", "adapter_config.json", ADAPTER)
-_OF_A_RUN = (
-    "run.json",
-    "failed.json",
-    "recipe.toml",
-    "events.jsonl",
-    "predictions.jsonl",
-    "weights.safetensors",
-    *(f"adapter/{name}" for name in _OF_AN_ADAPTER),
-)
-_OF_A_REPRODUCTION = (
-    "claim.json",
-    "verdict.json",
-    "preregistration.json",
-    "target.json",
-    "paper.txt",
-    "anchors.json",
-)
 
 
 @dataclass(frozen=True)
@@ -86,7 +68,7 @@ def read_for_signing(path: Path | str) -> ToSign:
     if held is None:
         raise _refused(path, f"it holds none of {', '.join(HELD)}; there is no record to sign")
     record = _read_adapter(held) if held.name == ADAPTER else _read_record(held)
-    files = {name: digest_file(path / name) for name in _names_in(path)}
+    files = {name: digest_file(path / name) for name in belongings(path)}
     faults = list(_unfit(record, files, held=held))
     if faults:
         raise _refused(path, told_together("its files do not fit together", faults))
@@ -101,19 +83,6 @@ def _digest_of(path: Path, record: Record) -> str:
         if digest_of(parse_strict(content)) == record.digest
         else (digest_bytes(content))
     )
-
-
-def _names_in(folder: Path) -> Iterator[str]:
-    """Every file that belongs to the record, by its path from the folder."""
-    places = ["", *sorted(f"{run.parent.name}/" for run in _runs_in(folder))]
-    of_it = (*_OF_AN_ADAPTER, *_OF_A_REPRODUCTION, *_OF_A_RUN)
-    for place in places:
-        names = of_it if not place else _OF_A_RUN
-        yield from (place + name for name in names if (folder / place / name).is_file())
-
-
-def _runs_in(folder: Path) -> list[Path]:
-    return [*folder.glob("*/run.json"), *folder.glob("*/failed.json")]
 
 
 def _unfit(record: Record, files: dict[str, str], *, held: Path) -> Iterator[str]:

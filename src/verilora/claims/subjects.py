@@ -7,6 +7,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from verilora.claims.belongings import belongings, others_in
 from verilora.claims.predicates import is_itself
 from verilora.errors import DataError, VerificationError
 from verilora.records.canonical import canonical_bytes, digest_bytes, digest_file
@@ -25,14 +26,18 @@ class Subjects:
     """There, with the digest that was signed."""
     absent: tuple[str, ...]
     """Not there, so that nothing is known of them."""
+    unsigned: tuple[str, ...] = ()
+    """Of a whole directory: what lies there besides, and nobody signed for."""
 
 
 def check_subjects(statement: Statement, record: Record, *, folder: Path, wanted: bool) -> Subjects:
     """Digests of the named files in the folder, taken anew.
 
-    With `wanted` a file that is missing is a mismatch; else it is told as absent. A record that
-    is about itself needs no file. Raises VerificationError: "digest-mismatch" with `differing`,
-    "schema-invalid" for a name that leads out of the folder.
+    With `wanted`, for a whole directory, a file that is missing is a mismatch, and so is one that
+    belongs to such a record and was not signed (weights laid beside a signed run); else what is
+    missing is told as absent. A record that is about itself needs no file.
+    Raises VerificationError: "digest-mismatch" with `differing`, "schema-invalid" for a name that
+    leads out of the folder.
     """
     same, absent, differing = [], [], []
     for subject in statement.subject:
@@ -45,15 +50,18 @@ def check_subjects(statement: Statement, record: Record, *, folder: Path, wanted
             same.append(subject.name)
         else:
             differing.append(f"{subject.name} is not the file that was signed")
+    signed = {subject.name for subject in statement.subject}
     if wanted:
         differing += [f"{name} was signed, and is not there" for name in absent]
+        added = [name for name in belongings(folder) if name not in signed]
+        differing += [f"{name} lies there, and was not signed" for name in added]
     if differing:
         raise VerificationError(
             f"{'; '.join(differing[:5])}{' …' if len(differing) > 5 else ''}",
             state="digest-mismatch",
             differing=tuple(differing),
         )
-    return Subjects(tuple(same), tuple(absent))
+    return Subjects(tuple(same), tuple(absent), others_in(folder, signed) if wanted else ())
 
 
 def _inner_name(name: str) -> str:

@@ -56,6 +56,7 @@ class Verified:
             ],
             "files": list(self.subjects.same),
             "absent": list(self.subjects.absent),
+            "unsigned": list(self.subjects.unsigned),
             "notes": list(self.notes),
             "record": self.record.to_mapping(),
         }

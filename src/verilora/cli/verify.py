@@ -16,6 +16,8 @@ Level = Annotated[
     Literal["signature", "recompute", "evaluate", "retrain"],
     typer.Option("--level", help="How far to look; each looks at what those before it look at."),
 ]
+SHOWN = 5
+"""Names in one line."""
 LEVELS = ("signature", "recompute", "evaluate", "retrain")
 
 
@@ -96,10 +98,17 @@ def _told(found: Any, looked: dict[str, Any]) -> str:
     if files:
         rows.append(("files", f"{files} as signed"))
     if found.subjects.absent:
-        rows.append(("not here", f"{', '.join(found.subjects.absent)}: not looked at"))
+        rows.append(("not here", f"{_listed(found.subjects.absent)}: not looked at"))
+    if found.subjects.unsigned:
+        rows.append(("not signed", _listed(found.subjects.unsigned)))
     rows += [(name, told["sentence"]) for name, told in looked.items() if name != "signature"]
     rows += [("note", note) for note in found.notes]
     return aligned(rows)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _headline(found: Any) -> str:
