@@ -52,6 +52,7 @@ def test_runs_name_what_was_fixed_before(finished: Path) -> None:
     assert verdict.exploratory is False
     failed = [gate.rule for gate in verdict.gates or () if gate.passed is False]
     assert "EV-013" not in failed
+    assert {gate.rule: gate.passed for gate in verdict.gates or ()}["EV-016"] is True
     assert judge(document).agrees
     names = [artifact.name for artifact in verdict.artifacts or ()]
     assert "lora-seed0/adapter/adapter_model.safetensors" in names

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,8 +72,12 @@ def test_the_same_plan_is_taken_up_and_another_refused(
     first = register(place, wish, found=found)
     content = place.preregistration_file.read_bytes()
     assert register(place, wish, found=found) == first
-    with pytest.raises(OutputError, match="differs in plan"):
+    with pytest.raises(OutputError, match=r"differs in .*plan \(seeds\)"):
         register(place, Wish(make_target(), seeds=(0, 1, 2, 3)), found=found)
+    assert found.inputs is not None
+    other = replace(found, inputs=found.inputs.replace(start="sha256:" + "0" * 64))
+    with pytest.raises(OutputError, match=r"differs in plan \(inputs \(start\)\)"):
+        register(place, wish, found=other)
     with pytest.raises(OutputError, match="not changed afterwards"):
         register(place, Wish(make_target(), seeds=(0, 1, 2), margin=9.0), found=found)
     assert place.preregistration_file.read_bytes() == content

@@ -117,12 +117,15 @@ def take_up(place: Place, made: Verdict, *, instead: str) -> Verdict | None:
 
 
 def _parts(differing: list[str], *, first: dict[str, Any], second: dict[str, Any]) -> str:
-    """The keys that differ; the plan's with what of it differs: "plan (seeds)"."""
-    if "plan" not in differing:
-        return ", ".join(differing)
-    old, new = first.get("plan") or {}, second.get("plan") or {}
-    parts = ", ".join(sorted(key for key in {*old, *new} if old.get(key) != new.get(key)))
-    return ", ".join(f"plan ({parts})" if key == "plan" else key for key in differing)
+    """The keys that differ; the plan's with what of it differs: "plan (seeds, inputs (base))"."""
+    told = []
+    for key in differing:
+        old, new = first.get(key), second.get(key)
+        if key in ("plan", "inputs") and isinstance(old, dict) and isinstance(new, dict):
+            inner = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+            key = f"{key} ({_parts(inner, first=old, second=new)})"
+        told.append(key)
+    return ", ".join(told)
 
 
 def refuse_out_of_reach(made: Verdict, wanted: str) -> None:
