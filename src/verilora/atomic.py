@@ -64,10 +64,13 @@ def write_directory(path: Path, files: Mapping[str, bytes], *, overwrite: bool =
 
 
 @contextmanager
-def staged_directory(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
+def staged_directory(
+    path: Path, *, overwrite: bool = False, durable: bool = True
+) -> Iterator[Path]:
     """A temporary sibling to fill; renamed to `path` when the block ends well, else removed.
 
-    Durable when the block has ended: every file in it is fsynced before the rename.
+    Durable when the block has ended: every file in it is fsynced before the rename. What can be
+    made again at any time, in very many files, is not worth that: `durable` is false.
     With `overwrite` the old directory is moved aside first and removed last, so that a whole
     one always exists under one of two names.
     Raises OutputError if `path` is occupied, is the current directory, or cannot be written; an
@@ -86,6 +89,8 @@ def staged_directory(path: Path, *, overwrite: bool = False) -> Iterator[Path]:
             if cause is None:
                 raise
             raise _unwritable(path, cause) from error
+        if durable:
+            _flush(stage, path)
         _move_in(stage, path, overwrite=overwrite)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
@@ -144,9 +149,15 @@ def _write_durably(path: Path, content: bytes, *, like: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _move_in(stage: Path, path: Path, *, overwrite: bool) -> None:
+def _flush(stage: Path, path: Path) -> None:
     try:
         _fsync_tree(stage)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _move_in(stage: Path, path: Path, *, overwrite: bool) -> None:
+    try:
         if overwrite and path.exists():
             _swap(stage, path)
         else:

@@ -8,6 +8,7 @@ from typing import Any
 
 from verilora.claims.cite import Format, cite
 from verilora.records.claim import Claim
+from verilora.records.verdict import PaperVersion
 from verilora.registry.views import (
     ClaimView,
     NoticeView,
@@ -20,6 +21,20 @@ from verilora.registry.views import (
 from verilora.web import shapes
 from verilora.web.candidates import NOTE, differences_of
 from verilora.web.links import Links, claim_path, paper_path, tag_path, verdict_path
+
+VERDICT_KEYS = (
+    "id",
+    "kind",
+    "status",
+    "score",
+    "confidence",
+    "agent_version",
+    "computed_at",
+    "is_current",
+    "claim_citation",
+    "protocol_match",
+)
+"""That every verdict of a paper's document has."""
 
 
 def claim_in_short(view: ClaimView, links: Links) -> shapes.ClaimShape:
@@ -143,14 +158,12 @@ def paper_answer(view: PaperView) -> dict[str, Any]:
 
     Every key of the shape is there, null where nothing is known.
     """
-    post = view.post.verdict.replace(is_current=True) if view.post else None
-    pre = view.pre.verdict if view.pre else None
-    shown = post or pre
+    post, pre = _given(view.post), _given(view.pre)
     return {
-        "paper": _given(view.paper),
-        "latest_version": _given(view.version),
-        "verdict": _given(shown),
-        "verdicts": {"post": _given(post), "pre": _given(pre)},
+        "paper": view.paper.model_dump(mode="json"),
+        "latest_version": (view.version or PaperVersion()).model_dump(mode="json"),
+        "verdict": post or pre,
+        "verdicts": {"post": post, "pre": pre},
     }
 
 
@@ -168,8 +181,16 @@ def notice_shape(view: NoticeView) -> shapes.NoticeShape:
     )
 
 
-def _given(record: Any) -> Any:
-    return None if record is None else record.to_mapping()
+def _given(view: VerdictView | None) -> dict[str, Any] | None:
+    if view is None:
+        return None
+    verdict = view.verdict
+    told = dict.fromkeys(VERDICT_KEYS) | verdict.to_mapping()
+    told["id"] = verdict.id or view.entry.digest
+    told["is_current"] = view.is_current
+    if verdict.claim_citation is not None:
+        told["claim_citation"] = verdict.claim_citation.model_dump(mode="json")
+    return told
 
 
 def _claim(view: ClaimView, links: Links) -> dict[str, Any]:

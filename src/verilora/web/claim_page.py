@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from verilora.charts import comparison_svg
 from verilora.records.claim import Claim
-from verilora.registry.views import ClaimView, RelatedClaim, VerdictView
+from verilora.registry.views import ClaimView, RelatedClaim, RunView, VerdictView
 from verilora.web.answers import cited_as
 from verilora.web.links import Links, claim_path, envelope_path, run_path, verdict_path
 from verilora.web.standing import SIGNATURES, Event, history_of, notices_told, state_of
@@ -33,11 +33,16 @@ class Item(NamedTuple):
 
 
 def claim_facts(
-    view: ClaimView, links: Links, *, verdict: VerdictView | None, related: Sequence[RelatedClaim]
+    view: ClaimView,
+    links: Links,
+    *,
+    verdict: VerdictView | None,
+    runs: Sequence[RunView] = (),
+    related: Sequence[RelatedClaim] = (),
 ) -> dict[str, Any]:
-    """What templates/claim.html tells."""
+    """What templates/claim.html tells; `runs` are those that are kept here."""
     claim = view.claim
-    rests = rests_on(view, verdict)
+    rests = rests_on(verdict, runs)
     return {
         "claim": claim,
         "entry": view.entry,
@@ -83,13 +88,12 @@ def iframe_of(claim: Claim, links: Links) -> str:
     )
 
 
-def rests_on(view: ClaimView, verdict: VerdictView | None) -> list[tuple[str, str]]:
+def rests_on(verdict: VerdictView | None, runs: Sequence[RunView]) -> list[tuple[str, str]]:
     """Names and paths of the records behind a claim about a performance."""
-    held = view.claim.performance
-    if held is None or verdict is None:
+    if verdict is None:
         return []
-    runs = [(f"run {n}", run_path(digest)) for n, digest in enumerate(held.runs, start=1)]
-    return [("The verdict with all its numbers", verdict_path(verdict.entry.digest)), *runs]
+    told = [(f"the run of seed {one.run.seed}", run_path(one.entry.digest)) for one in runs]
+    return [("The verdict with all its numbers", verdict_path(verdict.entry.digest)), *told]
 
 
 def checks_of(view: ClaimView, links: Links) -> list[tuple[str, str]]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from verilora.records.canonical import canonical_bytes
 from verilora.registry.verdicts import Filter
+from verilora.registry.views import ClaimView, RelatedClaim
 from verilora.web import answers, shapes
 from verilora.web.finding import MOST_FOUND, Site
 from verilora.web.limits import PAGE
@@ -44,8 +46,13 @@ def claims(
 
 def claim(site: Site, links: Links, id: str) -> bytes:
     """A claim with its envelope."""
-    view = site.claim(id)
-    related = site.registry.related(id)
+    return claim_of(site, links, site.claim(id), related=site.registry.related(id))
+
+
+def claim_of(
+    site: Site, links: Links, view: ClaimView, *, related: Sequence[RelatedClaim]
+) -> bytes:
+    """As `claim`, of one that was found already."""
     envelope = site.envelope(view.entry.digest.removeprefix("sha256:"))
     return _told(answers.claim_answer(view, links, related=related, envelope=envelope))
 

@@ -55,6 +55,12 @@ class Site:
         held = view.claim.performance
         return self.registry.verdict(held.verdict) if held else None
 
+    def runs_of(self, view: ClaimView) -> list[RunView]:
+        """The runs behind a claim about a performance, as far as they are kept here."""
+        held = view.claim.performance
+        found = (self.registry.run(digest) for digest in (held.runs if held else ()))
+        return [run for run in found if run is not None]
+
     def run(self, digest: str) -> RunView:
         """A run by its digest, without its "sha256:"."""
         found = self.registry.run(_digest(digest)) if DIGEST.fullmatch(digest) else None

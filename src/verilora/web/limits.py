@@ -6,7 +6,6 @@ import re
 from typing import Any
 
 from verilora.errors import DataError
-from verilora.records.canonical import canonical_bytes
 from verilora.records.strict_json import LONGEST, parse_strict
 from verilora.web.headers import Application, Message, Receive, Scope, Send
 from verilora.web.problems import KIND, Problem
@@ -95,8 +94,3 @@ async def _tell(send: Send, problem: Problem) -> None:
     headers = [(b"content-type", KIND.encode())]
     await send({"type": "http.response.start", "status": problem.status, "headers": headers})
     await send({"type": "http.response.body", "body": problem.content()})
-
-
-def canonical(value: Any) -> bytes:
-    """JSON data as the bytes of an answer: the same data, the same bytes, the same ETag."""
-    return canonical_bytes(value)

@@ -48,12 +48,17 @@ _CLAIM = re.compile(r"/(?:claims|embed)/([0-9a-f]{16})(?:\.html|/)?")
 
 def badge(site: Site, claim: str) -> str:
     """The claim's state as a small picture: a sign and a word, and a colour that adds nothing."""
-    state = state_of(site.claim(claim))
+    return badge_of(site.claim(claim), site.links())
+
+
+def badge_of(view: ClaimView, links: Links) -> str:
+    """As `badge`, of a claim that was found already."""
+    state = state_of(view)
     left = round(len(LABEL) * LETTER) + SPACE
     width = left + round((len(state.word) + 2) * LETTER) + SPACE
     colour = COLOURS.get(state.kind, OTHERWISE)
     told = {"icon": state.icon, "word": state.word, "colour": colour, "label": LABEL}
-    return fill("badge.svg", site.links(), left=left, width=width, **told)
+    return fill("badge.svg", links, left=left, width=width, **told)
 
 
 def oembed(site: Site, url: str, *, width: int | None, height: int | None) -> bytes:

@@ -26,8 +26,9 @@ def sharing_routes(house: Site) -> APIRouter:
     def badge(claim: str) -> Response:
         return Response(sharing.badge(house, claim), media_type="image/svg+xml")
 
-    @router.get("/cite/{claim}.{ending}")
-    def cite(claim: str, ending: str) -> Response:
+    @router.get("/cite/{name}")
+    def cite(name: str) -> Response:
+        claim, _, ending = name.partition(".")
         text, kind = sharing.cite_as(house, claim, ending)
         return Response(text, media_type=kind)
 

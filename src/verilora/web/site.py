@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from verilora.registry.verdicts import Filter
-from verilora.registry.views import RunView, VerdictView
+from verilora.registry.views import ClaimView, RelatedClaim, RunView, VerdictView
 from verilora.web import listings
 from verilora.web.claim_page import claim_facts
 from verilora.web.claim_page import item_of as claim_item
@@ -57,15 +57,15 @@ def search(site: Site, links: Links, text: str) -> str:
     return fill("list.html", links, twin="", **told)
 
 
-def claims(site: Site, links: Links, *, cursor: str | None = None) -> str:
-    """Every claim, a page at a time."""
+def claims(site: Site, links: Links, *, cursor: str | None = None, onward: str = "") -> str:
+    """Every claim, a page at a time; `onward` is the next one where files are read."""
     page = site.page(site.registry.claims, limit=_size(links), cursor=cursor)
     told = listings.listing(
         "Claims",
         here="/claims",
         text="",
         claims=[claim_item(view) for view in page.items],
-        next=listings.next_page("/claims", page.next_cursor, links),
+        next=onward or listings.next_page("/claims", page.next_cursor, links),
         nothing="" if page.items else "No claim is kept here.",
     )
     return fill("list.html", links, twin="/claims.json", **told)
@@ -73,16 +73,29 @@ def claims(site: Site, links: Links, *, cursor: str | None = None) -> str:
 
 def claim(site: Site, links: Links, id: str) -> str:
     """A claim."""
-    view = site.claim(id)
-    related = site.registry.related(id)
-    facts = claim_facts(view, links, verdict=site.verdict_of(view), related=related)
+    return claim_of(site, links, site.claim(id), related=site.registry.related(id))
+
+
+def claim_of(site: Site, links: Links, view: ClaimView, *, related: Sequence[RelatedClaim]) -> str:
+    """As `claim`, of one that was found already."""
+    facts = claim_facts(
+        view,
+        links,
+        verdict=site.verdict_of(view),
+        runs=site.runs_of(view),
+        related=related,
+    )
     return fill("claim.html", links, **facts)
 
 
 def embed(site: Site, links: Links, id: str) -> str:
     """A claim for a frame on another page: what it says, its state, its picture."""
-    view = site.claim(id)
-    facts = claim_facts(view, links, verdict=site.verdict_of(view), related=())
+    return embed_of(site, links, site.claim(id))
+
+
+def embed_of(site: Site, links: Links, view: ClaimView) -> str:
+    """As `embed`, of one that was found already."""
+    facts = claim_facts(view, links, verdict=site.verdict_of(view))
     quotes = [source.quote for source in view.claim.sources if source.quote]
     return fill(
         "embed.html",
@@ -98,18 +111,21 @@ def embed(site: Site, links: Links, id: str) -> str:
 
 
 def verdicts(
-    site: Site, links: Links, *, cursor: str | None = None, status: str | None = None
+    site: Site,
+    links: Links,
+    *,
+    cursor: str | None = None,
+    status: str | None = None,
+    onward: str = "",
 ) -> str:
     """Every verdict, a page at a time."""
-    wanted = Filter(status=status)
+    wanted, asked = Filter(status=status), {"status": status} if status else {}
     page = site.page(site.registry.verdicts, wanted, limit=_size(links), cursor=cursor)
     told = listings.listing(
         "Verdicts",
         here="/verdicts",
         verdicts=[verdict_item(view) for view in page.items],
-        next=listings.next_page(
-            "/verdicts", page.next_cursor, links, **({"status": status} if status else {})
-        ),
+        next=onward or listings.next_page("/verdicts", page.next_cursor, links, **asked),
         nothing="" if page.items else "No verdict is kept here.",
     )
     return fill("list.html", links, twin="/verdicts.json", **told)
@@ -127,14 +143,14 @@ def run(site: Site, links: Links, digest: str) -> str:
     return fill("run.html", links, **run_facts(view, links, verdicts=_resting(site, view)))
 
 
-def papers(site: Site, links: Links, *, cursor: str | None = None) -> str:
+def papers(site: Site, links: Links, *, cursor: str | None = None, onward: str = "") -> str:
     """Every paper that there is a verdict on, a page at a time."""
     page = site.page(site.registry.papers, limit=_size(links), cursor=cursor)
     told = listings.listing(
         "Papers",
         here="/papers",
         papers=[listings.paper_item(view) for view in page.items],
-        next=listings.next_page("/papers", page.next_cursor, links),
+        next=onward or listings.next_page("/papers", page.next_cursor, links),
         nothing="" if page.items else "No verdict on a paper is kept here.",
     )
     return fill("list.html", links, twin="/papers.json", **told)
@@ -158,7 +174,7 @@ def tags(site: Site, links: Links) -> str:
     return fill("list.html", links, twin="/tags.json", **told)
 
 
-def tag(site: Site, links: Links, name: str, *, cursor: str | None = None) -> str:
+def tag(site: Site, links: Links, name: str, *, cursor: str | None = None, onward: str = "") -> str:
     """The claims that bear a tag."""
     page = site.page(site.registry.claims, name, limit=_size(links), cursor=cursor)
     if not page.items:
@@ -168,7 +184,7 @@ def tag(site: Site, links: Links, name: str, *, cursor: str | None = None) -> st
         here="/tags",
         kicker="Tag",
         claims=[claim_item(view) for view in page.items],
-        next=listings.next_page(f"/tags/{name}", page.next_cursor, links),
+        next=onward or listings.next_page(f"/tags/{name}", page.next_cursor, links),
     )
     return fill("list.html", links, twin=f"/tags/{name}.json", **told)
 

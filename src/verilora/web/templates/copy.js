@@ -1,5 +1,5 @@
 // A button that copies, beside each text that is there to be copied. The page is whole without it.
-for (const block of document.querySelectorAll("pre.copy")) {
+for (const block of document.querySelectorAll(".copy pre")) {
   if (!navigator.clipboard) break;
   const button = document.createElement("button");
   button.type = "button";
@@ -10,5 +10,5 @@ for (const block of document.querySelectorAll("pre.copy")) {
     button.textContent = "copied";
     setTimeout(() => { button.textContent = "copy"; }, 1500);
   });
-  block.before(button);
+  block.parentElement.append(button);
 }

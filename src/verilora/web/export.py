@@ -1,0 +1,192 @@
+"""The whole site as files: what a server would answer, to be put on any host of files.
+
+Pages link to each other by relative paths, so that they can be read from a disk too. Search and
+questions need a server and are not there. A page of claims is `claims-2.html`, and so on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from verilora.atomic import staged_directory
+from verilora.registry.verdicts import Filter
+from verilora.registry.views import Entry
+from verilora.web import data, sharing, site
+from verilora.web.answers import citation
+from verilora.web.app import create_app
+from verilora.web.claim_page import FORMATS
+from verilora.web.finding import Site
+from verilora.web.limits import MOST
+from verilora.web.links import HEX, Links, envelope_path, payload_path
+from verilora.web.page import files
+
+ALL = Filter()
+File = tuple[str, bytes]
+
+
+def export(house: Site, directory: Path, *, overwrite: bool = False) -> int:
+    """Writes the site to `directory`, whole or not at all; the number of files.
+
+    Raises OutputError if it holds something, unless `overwrite` is true.
+    """
+    count = 0
+    with staged_directory(directory, overwrite=overwrite, durable=False) as stage:
+        made: set[Path] = set()
+        for path, content in every_file(house):
+            target = stage / path
+            if target.parent not in made:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                made.add(target.parent)
+            target.write_bytes(content)
+            count += 1
+    return count
+
+
+def every_file(house: Site) -> Iterator[File]:
+    """Every file of the site, by its path from the root."""
+    yield from _fixed(house)
+    yield from _lists(house)
+    for kind, write in (("claim", _claim), ("verdict", _verdict), ("run", _run)):
+        done: set[str] = set()
+        for entry in _entries(house, kind):
+            yield from write(house, entry, done)
+            yield _signed(house, entry)
+            yield payload_path(entry.digest)[1:], house.payload(_bare(entry.digest))
+    yield from _papers(house)
+
+
+def _fixed(house: Site) -> Iterator[File]:
+    links = house.links(0)
+    yield "index.html", site.home(house, links).encode()
+    yield "methodology.html", site.methodology(links).encode()
+    yield "anchors.html", site.anchors(house, links).encode()
+    yield "tags.html", site.tags(house, links).encode()
+    yield "index.json", data.home(house, links)
+    yield "feed.atom", sharing.feed(house).encode()
+    yield "api/v1/openapi.json", json.dumps(create_app(house).openapi()).encode()
+    yield "api/v1/validator.json", data.validator()
+    for name, content in (
+        ("methodology", data.methodology()),
+        ("anchors", data.anchors(house)),
+        ("tags", data.tags(house, links)),
+    ):
+        yield from _twice(f"{name}.json", content)
+    for path, content in files().items():
+        yield path[1:], content
+
+
+def _lists(house: Site) -> Iterator[File]:
+    links, deeper, registry = house.links(0), house.links(1), house.registry
+    yield from _numbered("claims", links, read=registry.claims, render=_with(site.claims, house))
+    yield from _numbered("papers", links, read=registry.papers, render=_with(site.papers, house))
+    yield from _numbered(
+        "verdicts", links, read=registry.verdicts, render=_with(site.verdicts, house)
+    )
+    yield from _twice("claims.json", data.claims(house, links, limit=MOST))
+    yield from _twice("papers.json", data.papers(house, links, limit=MOST))
+    yield from _twice("verdicts.json", data.verdicts(house, links, wanted=ALL, limit=MOST))
+    for tag in registry.tags():
+        yield from _numbered(
+            f"tags/{tag.name}",
+            deeper,
+            read=_tagged(registry.claims, tag.name),
+            render=_with(site.tag, house, tag.name),
+        )
+        content = data.claims(house, links, tag=tag.name, limit=MOST)
+        yield f"tags/{tag.name}.json", content
+
+
+def _numbered(
+    stem: str, links: Links, *, read: Callable[..., Any], render: Callable[..., str]
+) -> Iterator[File]:
+    cursor: str | None = None
+    number, name = 1, f"{stem}.html"
+    while name:
+        following = read(limit=MOST, cursor=cursor).next_cursor
+        number += 1
+        onward = f"{stem}-{number}.html" if following else ""
+        shown = onward.rpartition("/")[2]
+        yield name, render(links, cursor=cursor, onward=shown).encode()
+        cursor, name = following, onward
+
+
+def _claim(house: Site, entry: Entry, done: set[str]) -> Iterator[File]:
+    named = house.registry.claim(entry.digest)
+    if named is None or named.id in done:
+        return
+    done.add(named.id)
+    view = house.claim(named.id)
+    related, links = house.registry.related(view.id), house.links(1)
+    yield f"claims/{view.id}.html", site.claim_of(house, links, view, related=related).encode()
+    yield f"embed/{view.id}.html", site.embed_of(house, links, view).encode()
+    yield f"badge/{view.id}.svg", sharing.badge_of(view, links).encode()
+    content = data.claim_of(house, house.links(), view, related=related)
+    yield from _twice(f"claims/{view.id}.json", content)
+    for ending in FORMATS.values():
+        cited = citation(view, links, format=sharing.CITED[ending][0])
+        yield f"cite/{view.id}.{ending}", cited.encode()
+
+
+def _verdict(house: Site, entry: Entry, done: set[str]) -> Iterator[File]:
+    bare = _bare(entry.digest)
+    yield f"verdicts/{bare}.html", site.verdict(house, house.links(1), bare).encode()
+    yield f"verdicts/{bare}.json", data.verdict_document(house, bare)
+    yield f"api/v1/verdicts/{bare}.json", data.verdict(house, house.links(), bare)
+
+
+def _run(house: Site, entry: Entry, done: set[str]) -> Iterator[File]:
+    bare = _bare(entry.digest)
+    yield f"runs/{bare}.html", site.run(house, house.links(1), bare).encode()
+    yield f"runs/{bare}.json", data.run(house, bare)
+
+
+def _papers(house: Site) -> Iterator[File]:
+    for view in _all(house.registry.papers):
+        arxiv_id = view.arxiv_id
+        links = house.links(1 + arxiv_id.count("/"))
+        yield f"papers/{arxiv_id}.html", site.paper(house, links, arxiv_id).encode()
+        yield from _twice(f"papers/{arxiv_id}.json", data.paper(house, arxiv_id))
+
+
+def _signed(house: Site, entry: Entry) -> File:
+    return envelope_path(entry.digest)[1:], house.envelope(_bare(entry.digest))
+
+
+def _twice(path: str, content: bytes) -> Iterator[File]:
+    yield path, content
+    yield f"api/v1/{path}", content
+
+
+def _entries(house: Site, kind: str) -> Iterator[Entry]:
+    return _all(_tagged(house.registry.entries, kind))
+
+
+def _all(read: Callable[..., Any]) -> Iterator[Any]:
+    cursor: str | None = None
+    while True:
+        page = read(limit=MOST, cursor=cursor)
+        yield from page.items
+        cursor = page.next_cursor
+        if cursor is None:
+            return
+
+
+def _tagged(read: Callable[..., Any], name: str) -> Callable[..., Any]:
+    def read_some(*, limit: int, cursor: str | None) -> Any:
+        return read(name, limit=limit, cursor=cursor)
+
+    return read_some
+
+
+def _with(page: Callable[..., str], house: Site, *names: str) -> Callable[..., str]:
+    def render(links: Links, *, cursor: str | None, onward: str) -> str:
+        return page(house, links, *names, cursor=cursor, onward=onward)
+
+    return render
+
+
+def _bare(digest: str) -> str:
+    return digest.removeprefix(HEX)

@@ -1,0 +1,68 @@
+"""Envelopes that are sent to be checked: form, signatures, and what is known of them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+from fastapi.testclient import TestClient
+
+from verilora.records.trust import Trust
+from verilora.web.app import create_app
+from verilora.web.finding import Site
+
+PATH = "/api/v1/verify-envelope"
+
+
+def trust_in(key) -> Trust:
+    now = datetime.now(UTC)
+    public = key.public
+    known = {"id": public.id, "x": public.x, "name": "tester"}
+    return Trust.model_validate(
+        {
+            "origin": "tests",
+            "version": 1,
+            "issued_at": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "expires_at": (now + timedelta(days=9)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "roots": [known],
+            "keys": [
+                {
+                    **known,
+                    "roles": ["claim", "verdict", "run"],
+                    "valid_from": "2020-01-01T00:00:00Z",
+                }
+            ],
+        }
+    )
+
+
+def test_without_a_trust_file_nothing_is_called_valid(client, filled) -> None:
+    envelope = filled.maker.sign(filled.claims[0])
+    got = client.post(PATH, content=envelope).json()
+    assert (got["state"], got["known"]) == ("unchecked", True)
+    assert got["digest"] == filled.entries[0].digest
+
+
+def test_a_retracted_record_is_not_valid(client, filled) -> None:
+    got = client.post(PATH, content=filled.maker.sign(filled.gone)).json()
+    assert (got["state"], got["standing"]) == ("retracted", "retracted")
+
+
+def test_with_a_trust_file_signatures_are_checked(fresh) -> None:
+    site = Site(fresh.registry, "http://testserver", trust_in(fresh.key))
+    client = TestClient(create_app(site))
+    envelope = fresh.sign(fresh.claim("LoRA"))
+    got = client.post(PATH, content=envelope).json()
+    assert (got["state"], got["known"]) == ("valid", False)
+    assert got["keyIds"] == [fresh.key.public.id]
+    broken = json.loads(envelope)
+    sig = broken["signatures"][0]["sig"]
+    broken["signatures"][0]["sig"] = ("A" if sig[0] != "A" else "B") + sig[1:]
+    assert client.post(PATH, json=broken).json()["state"] == "bad-signature"
+
+
+def test_what_is_no_envelope_is_malformed(client) -> None:
+    for body in (b"", b"{}", b"[[[", b'{"payload": "", "payloadType": "x", "signatures": []}'):
+        got = client.post(PATH, content=body)
+        assert got.status_code == 200
+        assert got.json()["state"] == "malformed"
