@@ -27,6 +27,7 @@ from verilora.cli import (
     keys,
     plan,
     recipes,
+    registry,
     reproduce,
     runs,
     sign,
@@ -67,7 +68,7 @@ def _everywhere(*, quiet: Quiet = False, debug: Debug = False, version: Version 
 
 for group in (
     *(demo, runs, adapters, reproduce, plan, judge, recipes, anchors, doctor),
-    *(claim, cite, keys, sign, verify),
+    *(claim, cite, keys, sign, verify, registry),
 ):
     group.register(app)
 
