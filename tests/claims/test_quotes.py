@@ -22,9 +22,8 @@ def source(**changes: Any) -> Source:
     "quote",
     [
         "We propose a narrow bridge",
-        "fine - and light.",
+        "which is fine - and light.",
         "a  narrow bridge, which is ﬁne",
-        "and light",
     ],
 )
 def test_a_quote_is_found_however_it_was_extracted(quote: str) -> None:
@@ -33,7 +32,17 @@ def test_a_quote_is_found_however_it_was_extracted(quote: str) -> None:
     assert checked.detail == "the quote of source 1 stands in its text"
 
 
-@pytest.mark.parametrize("quote", ["We propose a wide bridge", "we propose", "light and fine"])
+def test_a_few_words_show_nothing() -> None:
+    checked = check_quote(1, source(quote="We propose a"), text=TEXT)
+    assert (checked.found, checked.faults) == (None, ())
+    assert "fewer than 4 words" in checked.detail
+    absent = check_quote(1, source(quote="We invent"), text=TEXT)
+    assert "does not stand in the text" in absent.faults[0]
+
+
+@pytest.mark.parametrize(
+    "quote", ["We propose a wide bridge", "we propose a narrow bridge", "light and fine and narrow"]
+)
 def test_a_quote_that_does_not_stand_there_refuses_the_claim(quote: str) -> None:
     checked = check_quote(2, source(quote=quote), text=TEXT)
     assert checked.found is False
@@ -42,7 +51,9 @@ def test_a_quote_that_does_not_stand_there_refuses_the_claim(quote: str) -> None
 
 
 def test_without_a_text_or_a_quote_nothing_is_checked() -> None:
-    unchecked, unquoted = check_quotes([source(quote="A"), source()], {2: TEXT})
+    unchecked, unquoted = check_quotes(
+        [source(quote="A bridge that is narrow"), source()], {2: TEXT}
+    )
     assert (unchecked.found, unquoted.found) == (None, None)
     assert "no text of the source was supplied" in unchecked.detail
     assert unquoted.detail == "source 2 is not quoted"

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from verilora.claims import rubric
 from verilora.claims.quotes import Checked
@@ -21,7 +23,7 @@ from verilora.claims.rubric import (
     site_of,
     strength_of,
 )
-from verilora.records.claim import Source
+from verilora.records.claim import Source, SourceType
 from verilora.records.verdict import VerdictDocument
 from verilora.verdict.judge import judge
 
@@ -66,6 +68,32 @@ def test_the_lines_of_the_rubric(
     assert word in told.rule
 
 
+@settings(max_examples=150, deadline=None)
+@given(
+    kinds=st.lists(
+        st.tuples(
+            st.sampled_from(get_args(SourceType)),
+            st.sampled_from(["arXiv", "Doe", "Journal"]),
+            st.sampled_from(["Narrow Bridges", "Of Rivers"]),
+            st.booleans(),
+        ),
+        min_size=2,
+        max_size=5,
+    ),
+    predicate=st.sampled_from(["introduced_in_paper", "released_on", "has_size", "cites"]),
+)
+def test_one_more_source_never_lowers_and_the_order_changes_nothing(
+    kinds: list[tuple[str, str, str, bool]], predicate: str
+) -> None:
+    def confidence(chosen: list[tuple[str, str, str, bool]]) -> float:
+        sources = [source(kind, who, title=title) for kind, who, title, _ in chosen]
+        quotes = [FOUND if found else UNCHECKED for *_, found in chosen]
+        return assess(predicate, object=OBJECT, sources=sources, quotes=quotes).confidence
+
+    assert confidence(kinds[:-1]) <= confidence(kinds)
+    assert confidence(kinds) == confidence(kinds[::-1])
+
+
 def test_below_the_lowest_line_nothing_is_published() -> None:
     sources = [PRESS, source("benchmark", "Board")]
     told = assess("introduced_in_paper", object=OBJECT, sources=sources, quotes=[UNCHECKED] * 2)
@@ -108,6 +136,7 @@ def test_a_title_with_its_authors_names_the_paper() -> None:
     assert not is_titled(
         "QLoRA: Efficient Finetuning (Dettmers, 2023)", "LoRA: Efficient Finetuning"
     )
+    assert is_titled("Bridges (Extended)", "Bridges (Extended)")
     assert not is_titled("", "")
 
 

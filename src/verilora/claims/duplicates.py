@@ -42,6 +42,8 @@ def why_same(claim: Claim, other: Claim) -> str | None:
     """
     if claim.id == other.id:
         return "it has the same id"
+    if claim.predicate != other.predicate:
+        return None
     if _is_told_apart(claim, other) or _is_told_apart(other, claim):
         return None
     if key_of(claim) == key_of(other):

@@ -16,6 +16,8 @@ from urllib.parse import urlsplit
 from verilora.records.claim import LONGEST_QUOTE
 from verilora.verdict.folding import find_quote, fold
 
+FEWEST_WORDS = 4
+"""Of a quote that counts: fewer stand in any text, and carry no fact."""
 PAPERS = ("preprint", "peer-reviewed")
 """Types of source that are a paper."""
 _ARXIV = re.compile(
@@ -75,7 +77,9 @@ def check_quotes(sources: Sequence[Quoted], texts: Mapping[int, str]) -> list[Ch
 def check_quote(number: int, source: Quoted, *, text: str | None) -> Checked:
     """Whether the quote is short enough and stands in the text, and the text is that source's."""
     faults = [f"source {number}: {fault}" for fault in _faults(source, text)]
-    found = None if text is None or not source.quote else not _is_missing(source.quote, text)
+    found = None
+    if text is not None and source.quote and not _is_short(source.quote):
+        found = not _is_missing(source.quote, text)
     return Checked(found, _told(number, source, found=found), tuple(faults))
 
 
@@ -118,6 +122,10 @@ def holds_words(text: str, title: str) -> bool:
     return bool(wanted) and f" {wanted} " in f" {there} "
 
 
+def _is_short(quote: str) -> bool:
+    return len(_WORD.findall(quote)) < FEWEST_WORDS
+
+
 def _is_missing(quote: str, text: str) -> bool:
     return not find_quote(text, quote, value=None, decimals=0).found
 
@@ -125,6 +133,10 @@ def _is_missing(quote: str, text: str) -> bool:
 def _told(number: int, source: Quoted, *, found: bool | None) -> str:
     if not source.quote:
         return f"source {number} is not quoted"
+    if _is_short(source.quote):
+        return (
+            f"the quote of source {number} has fewer than {FEWEST_WORDS} words, and shows nothing"
+        )
     if found is None:
         return f"the quote of source {number} is not checked: no text of the source was supplied"
     return f"the quote of source {number} {'stands' if found else 'does NOT stand'} in its text"

@@ -99,8 +99,9 @@ def strength_of(source: Quoted, predicate: str, *, object: str) -> Strength:
 
 
 def is_titled(object: str, title: str) -> bool:
-    """True if the object names the paper of that title: "TITLE (Hu et al., 2021)"."""
-    return words_of(_AUTHORS.sub("", object)) == words_of(title) != frozenset()
+    """True if the object names the paper of that title: "TITLE (Hu et al., 2021)", or "TITLE"."""
+    words = words_of(title)
+    return bool(words) and words in (words_of(object), words_of(_AUTHORS.sub("", object)))
 
 
 def are_independent(one: Quoted, other: Quoted) -> bool:
