@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,6 +38,7 @@ from verilora.registry.views import Entry
 BACKENDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 NOW = "2026-05-16T12:00:00Z"
 NOBODY = 65534
+SECRET = "s3cret-w0rd"
 
 
 def server_programs() -> Path | None:
@@ -55,21 +58,40 @@ def postgres_server() -> Iterator[str]:
         sys.stderr.write(f"\n{told}\n")
         pytest.skip(told)
     # A folder of its own, short (a socket's path is) and open to the user that serves.
-    home = Path(subprocess.check_output(["mktemp", "-d", "/tmp/pg.XXXXXX"], text=True).strip())
+    home = Path(tempfile.mkdtemp(prefix="pg.", dir="/tmp"))
+    secret = home / "secret"
+    secret.write_text(f"{SECRET}\n")
+    # The server refuses to be root.
     other = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
-    if other:
-        os.chown(home, NOBODY, NOBODY)
+    for path in (home, secret) if other else ():
+        os.chown(path, NOBODY, NOBODY)
+    port = free_port()
+    server = start(programs, home, port=port, other=other)
+    url = f"postgresql+psycopg://tester:{SECRET}@127.0.0.1:{port}/postgres"
+    try:
+        wait_for(url)
+        yield url
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(20)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    secret = home / "secret"
-    secret.write_text("s3cret-w0rd\n")
-    if other:
-        os.chown(secret, NOBODY, NOBODY)
+        return free.getsockname()[1]
+
+
+def start(
+    programs: Path, home: Path, *, port: int, other: dict[str, Any]
+) -> subprocess.Popen[bytes]:
+    """Makes the server's data and starts it."""
+    data, quiet = home / "data", subprocess.DEVNULL
     subprocess.run(
         [
-            *(programs / "initdb", "-D", home / "data", "-U", "tester", "--auth=scram-sha-256"),
-            *("--pwfile", secret, "--encoding=UTF8", "--no-locale", "--no-sync"),
+            *(programs / "initdb", "-D", data, "-U", "tester", "--auth=scram-sha-256"),
+            *("--pwfile", home / "secret", "--encoding=UTF8", "--no-locale", "--no-sync"),
         ],
         check=True,
         capture_output=True,
@@ -77,27 +99,14 @@ def postgres_server() -> Iterator[str]:
         **other,
     )
     # The server outlives every test: what is written need not wait for the disk here.
-    settings: dict[str, Any] = {"fsync": "off"}
-    settings |= {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": home}
-    server = subprocess.Popen(
-        [programs / "postgres", "-D", home / "data"]
-        + [f"-c{name}={value}" for name, value in settings.items()],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=home,
-        **other,
-    )
-    url = f"postgresql+psycopg://tester:s3cret-w0rd@127.0.0.1:{port}/postgres"
-    try:
-        _wait_for(url)
-        yield url
-    finally:
-        server.send_signal(2)
-        server.wait(20)
-        shutil.rmtree(home, ignore_errors=True)
+    settings: dict[str, Any] = {"fsync": "off", "listen_addresses": "127.0.0.1", "port": port}
+    settings["unix_socket_directories"] = home
+    told = [f"-c{name}={value}" for name, value in settings.items()]
+    command = [programs / "postgres", "-D", data, *told]
+    return subprocess.Popen(command, stdout=quiet, stderr=quiet, cwd=home, **other)
 
 
-def _wait_for(url: str) -> None:
+def wait_for(url: str) -> None:
     engine = create_engine(url)
     for _ in range(200):
         try:
