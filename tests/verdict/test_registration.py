@@ -59,3 +59,22 @@ def test_none_at_hand_is_not_checked(kit: Any) -> None:
     answer = registration(kit, None)
     assert answer.passed is None
     assert "named: sha256:" in answer.detail
+
+
+@pytest.mark.parametrize(
+    ("planned", "became", "passed"),
+    [
+        ("different", "same", False),
+        ("unknown", "different", False),
+        ("different", "different", True),
+        ("same", "different", True),
+        ("same", "equivalent", True),
+    ],
+)
+def test_a_row_never_gets_better_than_it_was_planned(
+    kit: Any, planned: str, became: str, passed: bool
+) -> None:
+    pre = kit.pre(protocol=kit.rows(base=planned))
+    answer = check_registration(Case(kit.post(pre=pre, protocol=kit.rows(base=became)), pre))
+    assert answer.passed is passed
+    assert passed or f"base was '{planned}' and became '{became}'" in answer.detail

@@ -126,7 +126,7 @@ def _as_run(pre: Verdict, runs: Sequence[Run]) -> tuple[Row, ...]:
     told = f"the runs were made in {len(machines)} environments that differ"
     return tuple(
         row.replace(state="different", ours=told, filled=None)
-        if row.dimension == "environment"
+        if row.dimension == "environment" and row.state != "unknown"
         else row
         for row in rows
     )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from verilora.records.protocol import Row
 from verilora.records.verdict import Verdict
 from verilora.verdict.case import Answer, Case, unchecked
 from verilora.verdict.comparison import reported_of
 from verilora.verdict.machinery import ABSENT
+from verilora.verdict.protocol import level_of_row, lowest
 
 
 def check_registration(case: Case) -> Answer:
@@ -51,7 +53,7 @@ def _changed(pre: Verdict, post: Verdict) -> list[str]:
     way = post.measured.aggregation if post.measured else None
     if way is not None and way != plan.aggregation:
         faults.append(f"the aggregation was {plan.aggregation} and became {way}")
-    before = {row.dimension: row for row in pre.protocol or ()}
+    before: dict[str, Row] = {row.dimension: row for row in pre.protocol or ()}
     late = [
         row.dimension
         for row in post.protocol or ()
@@ -60,7 +62,18 @@ def _changed(pre: Verdict, post: Verdict) -> list[str]:
     ]
     if late:
         faults.append(f"{', '.join(late)} were not fixed before the runs as the rows say")
-    return faults
+    return faults + _raised(before, post)
+
+
+def _raised(before: dict[str, Row], post: Verdict) -> list[str]:
+    """Rows may turn out worse than they were planned, and never better."""
+    better = [
+        f"{row.dimension} was '{before[row.dimension].state}' and became '{row.state}'"
+        for row in post.protocol or ()
+        if row.dimension in before
+        and lowest([level_of_row(row), level_of_row(before[row.dimension])]) != level_of_row(row)
+    ]
+    return [f"rows were raised: {', '.join(better)}"] if better else []
 
 
 def _before(first: str | None, second: str | None) -> bool:
