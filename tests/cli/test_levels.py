@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from verilora.cli.levels import _circumstances, look_further
+from verilora.claims.issue import claim_of
+from verilora.cli.levels import _circumstances, _claimed_otherwise, look_further
 from verilora.cli.terminal import Terminal
 from verilora.errors import DataError, VerificationError
+from verilora.records.claim import Claim, claim_id, statement_of
 from verilora.records.run import Run
 
 
@@ -47,6 +49,38 @@ def test_numbers_that_do_not_follow_are_a_mismatch(run: Path) -> None:
     assert error.value.facts["state"] == "verdict-mismatch"
     with pytest.raises(VerificationError, match=r"not the one in run\.json"):
         look(signed, "recompute")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({}, ""),
+        ({"subject": "our words for it"}, ""),
+        ({"confidence": 0.01}, ""),
+        ({"confidence": 1.0}, "the rules give"),
+        ({"object": "99.90 % (1 run)"}, "the claim's object"),
+        ({"predicate": "achieves_f1"}, "the claim's predicate"),
+        ({"performance": {"status": "not_reproduced"}}, "the claim's status"),
+        ({"performance": {"verdict": "sha256:" + "0" * 64}}, "the claim's verdict"),
+    ],
+)
+def test_a_claim_says_what_its_verdict_says(change: Any, told: str, reproduction: Any) -> None:
+    document = reproduction(89.4, 89.5, 89.6)
+    given = claim_of(document, at="2026-05-16T00:00:00Z").to_mapping()
+    inner = {**given["performance"], **change.get("performance", {})}
+    made = {**given, **change, "performance": inner}
+    parts = {name: made[name] for name in ("subject", "predicate", "object")}
+    made |= {"id": claim_id(**parts), "statement": statement_of(**parts)}
+    signed = SimpleNamespace(kind="claim", record=Claim.model_validate(made))
+    faults = "; ".join(_claimed_otherwise(signed, document, paper_text=None))
+    assert faults.startswith(told) if told.startswith("the claim") else told in faults
+    assert bool(faults) == bool(told)
+
+
+def test_another_verdict_is_not_the_one_that_was_signed(reproduction: Any) -> None:
+    signed = SimpleNamespace(kind="verdict", record=reproduction(89.4, 89.5, 89.6))
+    assert list(_claimed_otherwise(signed, signed.record, paper_text=None)) == []
+    assert list(_claimed_otherwise(signed, reproduction(89.4), paper_text=None))
 
 
 def test_what_holds_no_numbers_is_told(run: Path) -> None:

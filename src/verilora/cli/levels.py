@@ -40,11 +40,12 @@ def look_further(
 
 
 def _recompute(found: Any, folder: Path) -> dict[str, Any]:
+    from verilora.reproduce.directory import Place
     from verilora.reproduce.recompute import faults_of, recompute
 
     if (folder / "preregistration.json").is_file():
-        again = recompute(folder)
-        faults = [*again.faults, *_claimed_otherwise(found, again.document, folder=folder)]
+        again, text = recompute(folder), Place(folder).paper_text()
+        faults = [*again.faults, *_claimed_otherwise(found, again.document, paper_text=text)]
         what = "every metric from the predictions, and the verdict from the runs"
     elif (folder / "run.json").is_file():
         faults = [*faults_of(folder), *_run_otherwise(found, folder)]
@@ -60,21 +61,28 @@ def _recompute(found: Any, folder: Path) -> dict[str, Any]:
     return {"sentence": f"{what}: the same"}
 
 
-def _claimed_otherwise(found: Any, document: Any, *, folder: Path) -> Iterator[str]:
-    """Where the signed record says other things than what the files give."""
-    from verilora.claims.performance import performance_parts
-    from verilora.reproduce.directory import Place
+def _claimed_otherwise(found: Any, document: Any, *, paper_text: str | None) -> Iterator[str]:
+    """Where the signed record says other things than what the files give.
+
+    Of a claim the words for what was run, its tags and its times are the signer's own; its number,
+    its verdict and all that it rests on follow, and its confidence may be lower, never higher.
+    """
+    from verilora.claims.issue import claim_of
 
     if found.kind == "verdict" and found.record.digest != document.digest:
         yield "the verdict that was signed is not the one that the files give"
-    performance = getattr(found.record, "performance", None)
-    if performance is None:
+    claim = found.record
+    if found.kind != "claim" or claim.performance is None:
         return
-    parts, _ = performance_parts(document, paper_text=Place(folder).paper_text())
-    given = type(performance).model_validate(parts["performance"])
-    for name, value in dict(given).items():
-        if getattr(performance, name) != value:
+    given = claim_of(document, at=claim.published_at, paper_text=paper_text, subject=claim.subject)
+    for name in ("predicate", "object"):
+        if getattr(claim, name) != getattr(given, name):
+            yield f"the claim's {name} is {getattr(claim, name)!r}, not {getattr(given, name)!r}"
+    for name, value in dict(given.performance or {}).items():
+        if getattr(claim.performance, name) != value:
             yield f"the claim's {name} is another than what the files give"
+    if claim.confidence > given.confidence:
+        yield f"the claim's confidence is {claim.confidence:g}; the rules give {given.confidence:g}"
 
 
 def _run_otherwise(found: Any, folder: Path) -> Iterator[str]:
