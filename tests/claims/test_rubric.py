@@ -177,12 +177,12 @@ def test_a_performance_has_its_verdicts_confidence(
     reproduction: Callable[..., VerdictDocument], states: dict[str, str], level: str, most: float
 ) -> None:
     judgement = judge(reproduction(89.6, 89.7, 89.8, 89.7, 89.9, states=states))
-    told = performance_confidence(judgement)
+    told = performance_confidence(judgement.confidence, level=judgement.level)
     assert judgement.level == level
     assert told.confidence == min(judgement.confidence, most) > 0
-    bold = judgement.model_copy(update={"confidence": 1.0})
-    assert performance_confidence(bold).confidence == most
-    assert f"capped by the level '{level}'" in performance_confidence(bold).rule
+    bold = performance_confidence(1.0, level=judgement.level)
+    assert bold.confidence == most
+    assert f"capped by the level '{level}'" in bold.rule
 
 
 def test_the_docs_have_the_rubric_of_the_code() -> None:

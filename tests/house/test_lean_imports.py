@@ -79,6 +79,10 @@ CASES = {
         "import verilora.claims.family, verilora.claims.cite, verilora.claims.related",
         (*ARCHIVE, "matplotlib", "pandas", "pyarrow"),
     ),
+    "the rules of claims": (
+        "import verilora.claims.rubric, verilora.claims.cite, verilora.claims.related",
+        (*ARCHIVE, "numpy", "scipy", "matplotlib"),
+    ),
     "recipes": ("import verilora.recipes.catalog", ARCHIVE),
     "records": (
         "import verilora.records.run, verilora.records.recipe, verilora.records.events",

@@ -65,7 +65,7 @@ def performance_parts(
             "artifacts": [one.to_mapping() for one in verdict.artifacts or ()],
         },
     }
-    return parts, performance_confidence(judgement)
+    return parts, performance_confidence(judgement.confidence, level=judgement.level)
 
 
 def subject_of(verdict: Verdict, plan: Plan | None, *, rank: int | None = None) -> str:

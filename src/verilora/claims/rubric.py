@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 from verilora.claims.duplicates import words_of
 from verilora.claims.quotes import PAPERS, Checked, Quoted
-from verilora.verdict.judge import Judgement
+from verilora.records.protocol import Level
 from verilora.verdict.protocol import CONFIDENCE
 
 Strength = Literal["primary", "strong", "weak"]
@@ -138,12 +138,11 @@ def lower(found: Assessment, wanted: float | None, *, reason: str | None) -> Ass
     return Assessment(found.confidence, found.rule, tuple(faults))
 
 
-def performance_confidence(judgement: Judgement) -> Assessment:
+def performance_confidence(own: float, *, level: Level) -> Assessment:
     """A verdict's own confidence as judged, capped by its level; the rubric's lines do not hold.
 
     It is the probability that the same work, done again, would come to the same status.
     """
-    level, own = judgement.level, judgement.confidence
     rule = "the verdict's: the probability that the same work, done again, comes to the same status"
     if own >= CONFIDENCE[level]:
         return Assessment(CONFIDENCE[level], f"{rule}; capped by the level '{level}'")
