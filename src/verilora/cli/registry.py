@@ -153,7 +153,7 @@ def search(
     terminal.tell("\n".join(lines) or "nothing found", mapping=mapping)
 
 
-def retract(
+def retract(  # limit: one parameter for each option of the command
     terminal: Terminal,
     name: Annotated[
         str,

@@ -23,7 +23,7 @@ BATCH = 1000
 
 
 def admit_many(
-    engine: Engine, envelopes: Iterable[bytes], door: Door, *, size: int = BATCH
+    engine: Engine, envelopes: Iterable[bytes], *, door: Door, size: int = BATCH
 ) -> Iterator[Entry]:
     """Admits envelopes in order, `size` in a transaction; yields each entry once it is kept.
 
@@ -33,7 +33,7 @@ def admit_many(
     source, done = iter(envelopes), 0
     while some := list(islice(source, size)):
         now = datetime.now(UTC)
-        incoming, refused = _received(some, door, now)
+        incoming, refused = _received(some, door, now=now)
         with writing(engine) as connection:
             batch = Batch(connection, moments.told(now))
             refused = batch.take(incoming) or refused
@@ -44,7 +44,7 @@ def admit_many(
 
 
 def _received(
-    contents: list[bytes], door: Door, now: datetime
+    contents: list[bytes], door: Door, *, now: datetime
 ) -> tuple[list[Incoming], AdmissionError | None]:
     """The records up to the first that is refused, and why it is."""
     incoming: list[Incoming] = []

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, func, or_, select, update
+from sqlalchemy import Column, Connection, Row, func, or_, select, update
 
 from verilora.claims.duplicates import duplicate_fault, key_of, probable
 from verilora.errors import AdmissionError
@@ -43,12 +43,9 @@ class Batch:
 
     def _take_alike(self, incoming: Sequence[Incoming]) -> AdmissionError | None:
         connection = self.connection
-        there = set(rows_by(connection, tables.records, "digest", [i.digest for i in incoming]))
-        seen = set(
-            rows_by(
-                connection, tables.log, "envelope_digest", [i.envelope_digest for i in incoming]
-            )
-        )
+        digests, sealed = [one.digest for one in incoming], [i.envelope_digest for i in incoming]
+        there = set(rows_by(connection, tables.records.c.digest, keys=digests))
+        seen = set(rows_by(connection, tables.log.c.envelope_digest, keys=sealed))
         claims = Alike(connection, [i.record for i in incoming if isinstance(i.record, Claim)])
         pieces, taken, refused = Pieces(), [], None
         for one in incoming:
@@ -68,7 +65,9 @@ class Batch:
         return refused
 
     def _answer(self, taken: Sequence[tuple[str, bool]]) -> None:
-        found = rows_by(self.connection, tables.records, "digest", [digest for digest, _ in taken])
+        found = rows_by(
+            self.connection, tables.records.c.digest, keys=[digest for digest, _ in taken]
+        )
         self.entries += [entry_of(found[digest], is_new=new) for digest, new in taken]
 
 
@@ -117,7 +116,7 @@ class Pieces:
         for table, rows in ((tables.blobs, self.blobs), (tables.log, self.log)):
             if rows:
                 connection.execute(table.insert(), rows)
-        project(connection, self.rows, self.signed_again)
+        project(connection, self.rows, signed_again=self.signed_again)
 
 
 class Alike:
@@ -155,14 +154,14 @@ class Alike:
             self._by_key.setdefault(key, []).append(claim)
 
 
-def project(connection: Connection, rows: Rows, signed_again: Sequence[str]) -> None:
+def project(connection: Connection, rows: Rows, *, signed_again: Sequence[str]) -> None:
     """Writes the rows of new records, and sets what follows from them and from new signatures."""
     rows.write(connection)
     touched = Touched()
     for line in rows.lines:
         touched.add(line)
     digests = [line.digest for line in rows.lines]
-    touched.digests.update(rows_by(connection, tables.notices, "about", digests))
+    touched.digests.update(rows_by(connection, tables.notices.c.about, keys=digests))
     for digest in dict.fromkeys(signed_again):
         _show_best(connection, digest)
         touched.digests.add(digest)
@@ -170,13 +169,13 @@ def project(connection: Connection, rows: Rows, signed_again: Sequence[str]) -> 
 
 
 def rows_by(
-    connection: Connection, table: Table, column: str, keys: Sequence[str]
+    connection: Connection, column: Column[Any], *, keys: Sequence[str]
 ) -> dict[str, Row[Any]]:
-    """Key -> a row of the table that has it in the column."""
+    """Key -> a row of the column's table that has it there."""
     found: dict[str, Row[Any]] = {}
     for some in batches(keys):
-        query = select(table).where(table.c[column].in_(some))
-        found |= {getattr(row, column): row for row in connection.execute(query)}
+        query = select(column.table).where(column.in_(some))
+        found |= {getattr(row, column.name): row for row in connection.execute(query)}
     return found
 
 

@@ -95,11 +95,14 @@ def read_related(connection: Connection, id_: str, *, limit: int) -> tuple[Relat
     weights = _weights(connection, view.claim.tags)
     order = sorted(weights, key=lambda tag: (-weights[tag], tag))
     hidden = _hidden(connection, view.claim)
-    shared = _shared(connection, _likely(connection, order, weights=weights, hidden=hidden), order)
+    shared = _shared(
+        connection, _likely(connection, order, weights=weights, hidden=hidden), order=order
+    )
     scores = {one: math.fsum(weights[tag] for tag in held) for one, held in shared.items()}
     best = sorted(scores, key=lambda one: (-scores[one], one))[:limit]
+    # Put in order here: asked to, SQLite would walk through all claims in that order.
     query = claim_query().where(claims.c.is_current, claims.c.id.in_(best))
-    rows = connection.execute(query.order_by(claims.c.sequence)).all()
+    rows = sorted(connection.execute(query), key=lambda row: row.sequence)
     views = {found.id: found for found in views_of(connection, rows)}
     return tuple(RelatedClaim(views[one], tuple(shared[one])) for one in best)
 
@@ -179,7 +182,7 @@ def _likely(
 
 
 def _shared(
-    connection: Connection, ids: Sequence[str], order: Sequence[str]
+    connection: Connection, ids: Sequence[str], *, order: Sequence[str]
 ) -> dict[str, list[str]]:
     """Id -> the tags that it shares, in the given order."""
     held: dict[str, set[str]] = {}

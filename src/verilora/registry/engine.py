@@ -39,20 +39,17 @@ def told(url: URL) -> str:
     return url.set(query={}).render_as_string(hide_password=True)
 
 
-def connect(given: str | None, *, create: bool = True) -> Engine:
+def connect(given: str | None) -> Engine:
     """An engine for a URL or the path of a file; None is the default file.
 
-    The tables are made where they are not, unless `create` is False. Raises RegistryError for a URL
-    that is none, a server that cannot be reached, a file that is no registry or of a later version;
-    MissingExtraError for PostgreSQL without psycopg.
+    The tables are made where they are not. Raises RegistryError for a URL that is none, a server
+    that cannot be reached, a file that is no registry or of a later version; MissingExtraError for
+    PostgreSQL without psycopg.
     """
     url = _url_of(given)
     engine = _engine(url)
     try:
-        if create:
-            with writing(engine) as connection:
-                if tables.create_truth(connection):
-                    tables.create_projections(connection)
+        _make_tables(engine)
         with reading(engine) as connection:
             _refuse_other(connection, told(url))
     except DBAPIError as error:
@@ -136,6 +133,15 @@ def _set_up(connection: Any, _record: Any) -> None:
 def _begin(connection: Connection) -> None:
     options = connection.get_execution_options()
     connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get(_WRITING) else "BEGIN")
+
+
+def _make_tables(engine: Engine) -> None:
+    with reading(engine) as connection:
+        if tables.has_truth(connection):
+            return
+    with writing(engine) as connection:
+        if tables.create_truth(connection):
+            tables.create_projections(connection)
 
 
 def _refuse_other(connection: Connection, url: str) -> None:

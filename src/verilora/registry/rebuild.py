@@ -38,7 +38,7 @@ def rebuild(connection: Connection) -> int:
                 continue
             known.add(line.digest)
             rows.add(_line_of(line))
-        project(connection, rows, signed_again)
+        project(connection, rows, signed_again=signed_again)
     return len(known)
 
 

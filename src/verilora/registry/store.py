@@ -94,7 +94,7 @@ class Registry:
 
         Raises AdmissionError.
         """
-        (entry,) = admit_many(self._engine, [envelope], self._door)
+        (entry,) = admit_many(self._engine, [envelope], door=self._door)
         return entry
 
     def admit_many(self, envelopes: Iterable[bytes], *, size: int = BATCH) -> Iterator[Entry]:
@@ -103,7 +103,7 @@ class Registry:
         Raises AdmissionError (`position`, from 1) at the first that is refused; those before it
         stay.
         """
-        return admit_many(self._engine, envelopes, self._door, size=size)
+        return admit_many(self._engine, envelopes, door=self._door, size=size)
 
     def rebuild(self) -> int:
         """Makes all but blobs and log again; the number of records. Raises RegistryError if a

@@ -171,9 +171,14 @@ _SEARCH = {
 }
 
 
+def has_truth(connection: Connection) -> bool:
+    """True if blobs and log are there."""
+    return inspect(connection).has_table(log.name)
+
+
 def create_truth(connection: Connection) -> bool:
     """Makes blobs and log where they are not, and what keeps them from change. True if it did."""
-    if inspect(connection).has_table(log.name):
+    if has_truth(connection):
         return False
     truth.create_all(connection)
     connection.execute(about.insert().values(name="format", value=FORMAT))
