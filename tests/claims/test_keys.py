@@ -66,6 +66,11 @@ def test_no_key_is_ever_replaced(tmp_path: Path) -> None:
     with pytest.raises(KeyFileError, match="is there already"):
         keep_key(make_key("other"), tmp_path)
     assert not (tmp_path / "elsewhere").exists()
+    assert not (tmp_path / "other.jwk.json").exists()
+    (tmp_path / "third.jwk.json").write_text("{}")
+    with pytest.raises(KeyFileError, match="is there already"):
+        keep_key(make_key("third"), tmp_path)
+    assert not (tmp_path / "third.pem").exists()
 
 
 @pytest.mark.parametrize("git", [Path.mkdir, Path.touch])  # a worktree has a file in its place

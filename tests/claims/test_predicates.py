@@ -52,6 +52,14 @@ def test_what_is_no_such_record_is_refused(spoil: Any, world: Any, claim: Claim)
     assert told.value.facts["state"] == "schema-invalid"
 
 
+def test_a_record_says_its_version(world: Any, claim: Claim) -> None:
+    nameless = {key: value for key, value in claim.to_mapping().items() if key != "format"}
+    with pytest.raises(VerificationError, match="no format"):
+        read(world, {**statement_of(claim).to_mapping(), "predicate": nameless})
+    theirs = {"predicateType": PREDICATES["verdict"], "predicate": {"paper": {"title": "A"}}}
+    assert read(world, {**statement_of(claim).to_mapping(), **theirs})[0] == "verdict"
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [("id", "0" * 16), ("more", 1), ("confidence", "0.95"), ("tags", "lora"), ("sources", {})],

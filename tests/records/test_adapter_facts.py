@@ -29,6 +29,8 @@ def test_facts_come_back_from_their_bytes() -> None:
         {**GIVEN["config"], "rank": 0},
         {**GIVEN["config"], "rank": "2"},
         {**GIVEN["config"], "code": "run me"},
+        {**GIVEN["config"], "target_modules": "a{99999999999999999999}"},
+        {**GIVEN["config"], "target_modules": "(" * 5000},
     ],
 )
 def test_a_config_that_is_none_is_refused(config: dict[str, Any]) -> None:

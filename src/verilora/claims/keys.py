@@ -84,10 +84,16 @@ def keep_key(
         kind = serialization.BestAvailableEncryption(passphrase)
     encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     content = key._secret.private_bytes(encoding, form, kind)
+    public = path.with_name(key.public.name + PUBLIC)
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write_new(path, content, mode=0o600)
-        _write_new(path.with_name(key.public.name + PUBLIC), public_bytes(key.public), mode=0o644)
+        # The public file first: a private one never lies there without it.
+        _write_new(public, public_bytes(key.public), mode=0o644)
+        try:
+            _write_new(path, content, mode=0o600)
+        except OSError:
+            public.unlink()
+            raise
     except OSError as error:
         raise _unwritten(error, path) from error
     return path

@@ -27,6 +27,8 @@ RECORDS: dict[str, type[Record]] = {
     "adapter": AdapterFacts,
     "anchors": AnchorReport,
 }
+_OF_OTHERS = ("verdict",)
+"""Kinds that other services write too, without a format."""
 _KINDS = {address: kind for kind, address in PREDICATES.items()}
 
 
@@ -73,6 +75,8 @@ def read_predicate(opened: Opened) -> tuple[str, Record]:
     if kind is None:
         known = ", ".join(_KINDS)
         raise _invalid(f"predicateType {statement.predicate_type!r} is none of {known}")
+    if "format" not in statement.predicate and kind not in _OF_OTHERS:
+        raise _invalid(f"the {kind} has no format; its version decides what its keys mean")
     try:
         record = record_of(RECORDS[kind], statement.predicate, name=f"the {kind}")
     except DataError as error:

@@ -40,7 +40,7 @@ class AdapterFacts(Record):
     def _a_config(self) -> AdapterFacts:
         try:
             whole = LoraConfig.from_mapping(self.config).to_mapping()
-        except (ConfigError, TypeError, RecursionError) as error:
+        except (ConfigError, TypeError, OverflowError, RecursionError) as error:
             raise ValueError(f"config: {error}") from error
         if whole != self.config:
             raise ValueError("config: every field of the LoraConfig is wanted, in its one form")

@@ -98,9 +98,8 @@ class TrustedKey(PublicKey):
     def _in_order(self) -> TrustedKey:
         if len(set(self.roles)) < len(self.roles):
             raise ValueError("a role stands there twice; each is wanted once")
-        begins, ends = (
-            moment and instant(moment) for moment in (self.valid_from, self.valid_until)
-        )
+        begins = instant(self.valid_from) if self.valid_from else None
+        ends = instant(self.valid_until) if self.valid_until else None
         if begins and ends and ends <= begins:
             raise ValueError("valid_until is not after valid_from")
         return self
