@@ -20,12 +20,12 @@ def trust_in(key) -> Trust:
     known = {"id": public.id, "x": public.x, "name": "tester"}
     return Trust.model_validate(
         {
-            "origin": "tests",
+            "origin": public.id,
             "version": 1,
             "issued_at": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
             "expires_at": (now + timedelta(days=9)).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "roots": [known],
-            "keys": [
+            "trusted": [
                 {
                     **known,
                     "roles": ["claim", "verdict", "run"],

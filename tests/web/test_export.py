@@ -1,4 +1,4 @@
-"""The site as files: every link leads to a file that is there, and nothing is written twice over."""
+"""The site as files: every link leads to a file that is there."""
 
 from __future__ import annotations
 

@@ -21,16 +21,16 @@ PAYLOADS = (
     "]]><!-- --><![CDATA[",
     "javascript:alert(5)",
 )
-KNOWN = {"script", "svg", "img", "title", "link", "path", "circle", "rect", "text", "meta"}
 
 
 def dangerous(page) -> list:
-    """Attributes that run something, scripts within the page, links that lead elsewhere than http."""
+    """Attributes that run something, scripts within the page, links that lead nowhere."""
     found = [
         (tag, name, value)
         for tag, attrs in page.elements
         for name, value in attrs.items()
-        if name.startswith("on") or str(value).strip().lower().startswith(("javascript:", "data:"))
+        if name.startswith("on")
+        or (name in ("href", "src", "action") and not str(value).startswith(("/", "#", "http")))
     ]
     return found + [
         (tag, attrs)

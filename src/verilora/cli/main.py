@@ -32,6 +32,7 @@ from verilora.cli import (
     runs,
     sign,
     verify,
+    web,
 )
 from verilora.cli.command import Debug, Quiet
 from verilora.cli.terminal import Interrupted
@@ -68,7 +69,7 @@ def _everywhere(*, quiet: Quiet = False, debug: Debug = False, version: Version 
 
 for group in (
     *(demo, runs, adapters, reproduce, plan, judge, recipes, anchors, doctor),
-    *(claim, cite, keys, sign, verify, registry),
+    *(claim, cite, keys, sign, verify, registry, web),
 ):
     group.register(app)
 

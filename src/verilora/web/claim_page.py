@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from verilora.web.links import Links, claim_path, envelope_path, run_path, verdi
 from verilora.web.standing import SIGNATURES, Event, history_of, notices_told, state_of
 from verilora.web.verdict_page import told_of
 
+NOWHERE: Mapping[str, str] = {}
 FORMATS = {"BibTeX": "bib", "RIS": "ris", "CSL-JSON": "csl.json", "CITATION.cff": "cff"}
 """Name -> ending of the address."""
 
@@ -39,8 +40,9 @@ def claim_facts(
     verdict: VerdictView | None,
     runs: Sequence[RunView] = (),
     related: Sequence[RelatedClaim] = (),
+    places: Mapping[str, str] = NOWHERE,
 ) -> dict[str, Any]:
-    """What templates/claim.html tells; `runs` are those that are kept here."""
+    """What templates/claim.html tells; `runs` and `places` are those kept here."""
     claim = view.claim
     rests = rests_on(verdict, runs)
     return {
@@ -49,7 +51,7 @@ def claim_facts(
         "kicker": "A claim about a performance" if claim.performance else "A claim about a fact",
         "state": state_of(view),
         "description": f"{claim.statement} Confidence {claim.confidence:.2f}.",
-        "notices": notices_told(view.notices),
+        "notices": notices_told(view.notices, places),
         "tags": claim.tags,
         "cited": cited_as(view, links),
         "formats": [(name, f"/cite/{claim.id}.{ending}") for name, ending in FORMATS.items()],

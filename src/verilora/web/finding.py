@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +11,17 @@ from verilora.errors import RegistryError
 from verilora.records.canonical import digest_bytes
 from verilora.records.trust import Trust
 from verilora.registry.store import Registry
-from verilora.registry.views import ClaimView, Page, PaperView, RunView, SearchHit, VerdictView
+from verilora.registry.views import (
+    ClaimView,
+    NoticeView,
+    Page,
+    PaperView,
+    RunView,
+    SearchHit,
+    VerdictView,
+)
 from verilora.web.limits import LONGEST_QUERY, MOST
-from verilora.web.links import HEX, Links
+from verilora.web.links import HEX, Links, claim_path, run_path, verdict_path
 from verilora.web.problems import Problem, missing
 
 CLAIM = re.compile(r"[0-9a-f]{16}")
@@ -74,6 +83,20 @@ class Site:
         if found is None:
             raise missing("paper of that number", "All papers are listed under /papers.")
         return found
+
+    def places_of(self, notices: Iterable[NoticeView]) -> dict[str, str]:
+        """Digest -> path of the page of what takes a record's place, as far as it is kept here."""
+        digests = {one.notice.by for one in notices if one.notice.by}
+        found = {digest: self._place_of(digest) for digest in digests}
+        return {digest: path for digest, path in found.items() if path}
+
+    def _place_of(self, digest: str) -> str:
+        claim = self.registry.claim(digest)
+        if claim is not None:
+            return claim_path(claim.id)
+        entry = self.registry.entry(digest)
+        kind = entry.kind if entry else ""
+        return {"verdict": verdict_path, "run": run_path}.get(kind, lambda _: "")(digest)
 
     def envelope(self, digest: str) -> bytes:
         """The signed bytes, by the digest of their payload, without its "sha256:"."""

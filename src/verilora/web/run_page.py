@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from verilora.charts import svg
@@ -16,7 +16,9 @@ from verilora.web.standing import SIGNATURES, history_of, notices_told
 from verilora.web.verdict_page import item_of
 
 
-def run_facts(view: RunView, links: Links, *, verdicts: Sequence[VerdictView]) -> dict[str, Any]:
+def run_facts(
+    view: RunView, links: Links, *, verdicts: Sequence[VerdictView], places: Mapping[str, str]
+) -> dict[str, Any]:
     """What templates/run.html tells. The steps between evaluations are in the run's own files."""
     run, path = view.run, run_path(view.entry.digest)
     main = run.metrics[run.main_metric]
@@ -26,7 +28,7 @@ def run_facts(view: RunView, links: Links, *, verdicts: Sequence[VerdictView]) -
         "path": path,
         "twin": f"{path}.json",
         "headline": f"{metric_told(run.main_metric, main.value)}, seed {run.seed}",
-        "notices": notices_told(view.notices),
+        "notices": notices_told(view.notices, places),
         "figures": figures(run),
         "results": results(run),
         "measured": measured(run),

@@ -84,6 +84,7 @@ def claim_of(site: Site, links: Links, view: ClaimView, *, related: Sequence[Rel
         verdict=site.verdict_of(view),
         runs=site.runs_of(view),
         related=related,
+        places=site.places_of(view.notices),
     )
     return fill("claim.html", links, **facts)
 
@@ -102,7 +103,7 @@ def embed_of(site: Site, links: Links, view: ClaimView) -> str:
         links,
         claim=view.claim,
         state=state_of(view),
-        notices=notices_told(view.notices),
+        notices=notices_told(view.notices, {}),
         quote=quotes[0] if quotes else "",
         verified=view.last_verified[:10],
         drawing=facts["drawing"],
@@ -134,13 +135,17 @@ def verdicts(
 def verdict(site: Site, links: Links, digest: str) -> str:
     """A verdict."""
     view = site.verdict(digest)
-    return fill("verdict.html", links, **verdict_facts(view, links, runs=_runs(site, view)))
+    places = site.places_of(view.notices)
+    facts = verdict_facts(view, links, runs=_runs(site, view), places=places)
+    return fill("verdict.html", links, **facts)
 
 
 def run(site: Site, links: Links, digest: str) -> str:
     """A run."""
     view = site.run(digest)
-    return fill("run.html", links, **run_facts(view, links, verdicts=_resting(site, view)))
+    places = site.places_of(view.notices)
+    facts = run_facts(view, links, verdicts=_resting(site, view), places=places)
+    return fill("run.html", links, **facts)
 
 
 def papers(site: Site, links: Links, *, cursor: str | None = None, onward: str = "") -> str:

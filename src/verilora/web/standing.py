@@ -5,13 +5,12 @@ A sign and a word beside each other, never a colour alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from verilora.registry.views import ClaimView, Entry, NoticeView
 from verilora.report.verdict import ICONS
 from verilora.verdict.meaning import STATUS, status_told
-from verilora.web.links import claim_path, verdict_path
 
 SIGNS = {"standing": "✓", "disputed": "!", "superseded": "↻", "retracted": "✗"}
 WORDS = {"standing": "stands", "disputed": "disputed", "superseded": "superseded"}
@@ -73,8 +72,8 @@ def state_of(view: ClaimView) -> State:
     return State(held.status, ICONS[held.status], status_told(held.status), told)
 
 
-def notices_told(notices: Iterable[NoticeView], *, claim: str | None = None) -> list[Told]:
-    """The notices that have an effect; `claim` is the id that a replaced claim goes by."""
+def notices_told(notices: Iterable[NoticeView], places: Mapping[str, str]) -> list[Told]:
+    """The notices that have an effect; `places` are the paths of records by their digests."""
     return [
         Told(
             KINDS[one.notice.kind],
@@ -83,7 +82,7 @@ def notices_told(notices: Iterable[NoticeView], *, claim: str | None = None) -> 
             one.notice.made_at[:10],
             one.notice.reason,
             one.notice.url or "",
-            _place(one.notice.by, claim),
+            places.get(one.notice.by or "", ""),
         )
         for one in notices
         if one.has_effect
@@ -100,12 +99,6 @@ def history_of(
         title = TITLES[one.notice.kind]
         events.append(Event(one.notice.made_at, f"{title}: {one.notice.reason}{effect}"))
     return sorted(events, key=lambda event: event.moment)
-
-
-def _place(by: str | None, claim: str | None) -> str:
-    if by is None:
-        return ""
-    return claim_path(claim) if claim else verdict_path(by)
 
 
 def _sentence(text: str) -> str:

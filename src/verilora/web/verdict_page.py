@@ -42,9 +42,9 @@ def told_of(digest: str, document: VerdictDocument) -> dict[str, Any]:
 
 
 def verdict_facts(
-    view: VerdictView, links: Links, *, runs: Mapping[int, str], claims: tuple[Any, ...] = ()
+    view: VerdictView, links: Links, *, runs: Mapping[int, str], places: Mapping[str, str]
 ) -> dict[str, Any]:
-    """What templates/verdict.html tells; `runs` are the pages of the runs by seed."""
+    """What templates/verdict.html tells; `runs` are pages by seed, `places` by digest."""
     told = dict(told_of(view.entry.digest, view.document))
     path = verdict_path(view.entry.digest)
     told["seeds"] = seeds_told(told["verdict"], RunLinks(runs))
@@ -52,10 +52,9 @@ def verdict_facts(
         "view": view,
         "entry": view.entry,
         "current": _current(view),
-        "notices": notices_told(view.notices),
+        "notices": notices_told(view.notices, places),
         "checks": checks_of(view, links),
         "history": history_of(view.entry, view.notices, before=_before(view)),
-        "claims": claims,
         "paper": (view.arxiv_id, paper_path(view.arxiv_id)) if view.arxiv_id else None,
         "signature_words": SIGNATURES,
         "twin": f"{path}.json",
