@@ -18,7 +18,7 @@ from verilora.registry.views import ClaimView, SearchHit
 from verilora.registry.words import encode_word, wanted_words, words_of, words_of_claim
 
 MOST_HITS = 50
-_WITH_ALL = 1000
+_WITH_ALL = 500
 _WITH_ONE = 200
 """Claims that are looked at."""
 _SHORTEST_BEGINNING = 3

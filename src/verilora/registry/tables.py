@@ -77,7 +77,8 @@ claims = Table(
 )
 Index("claims_id", claims.c.id)
 Index("claims_fact", claims.c.fact)
-Index("claims_current", claims.c.is_current, claims.c.sequence)
+# The column that tells little comes last: SQLite would take it first otherwise.
+Index("claims_current", claims.c.sequence, claims.c.is_current)
 claim_tags = Table(
     "claim_tags",
     projections,
