@@ -72,7 +72,7 @@ def citation(view: ClaimView, links: Links, *, format: Format) -> str:
     return cite(claim, view.entry.digest, format=format, url=address)
 
 
-def search_answer(query: str, hits: Iterable[SearchHit], links: Links) -> shapes.SearchAnswer:
+def search_answer(query: str, hits: Iterable[SearchHit], *, links: Links) -> shapes.SearchAnswer:
     """What was found."""
     results = tuple(
         shapes.Found(
@@ -86,7 +86,7 @@ def search_answer(query: str, hits: Iterable[SearchHit], links: Links) -> shapes
 
 
 def verify_answer(
-    sentence: str, hits: Iterable[SearchHit], links: Links, *, least: float
+    sentence: str, hits: Iterable[SearchHit], *, links: Links, least: float
 ) -> shapes.VerifyAnswer:
     """Candidates, those with nothing that differs first; the likeness orders within."""
     candidates = [

@@ -11,7 +11,6 @@ from verilora.registry.verdicts import Filter
 from verilora.web import checking, data, shapes
 from verilora.web.finding import MOST_FOUND, Site
 from verilora.web.limits import LONGEST_QUERY, MOST, PAGE, read_object
-from verilora.web.links import Links
 from verilora.web.pages import plain
 from verilora.web.problems import KIND, Problem, ProblemBody
 
@@ -33,45 +32,46 @@ def told(kind: Any, *statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def api_routes(house: Site) -> APIRouter:
     """Everything that is read, and the two questions that are posted."""
-    router, links = APIRouter(prefix=ROOT, tags=["v1"]), house.links()
-    _claims(router, house, links)
-    _verdicts(router, house, links)
+    router = APIRouter(prefix=ROOT, tags=["v1"])
+    _claims(router, house)
+    _verdicts(router, house)
     _signed(router, house)
-    _questions(router, house, links)
+    _questions(router, house)
     return router
 
 
-def _claims(router: APIRouter, house: Site, links: Links) -> None:
+def _claims(router: APIRouter, house: Site) -> None:
     @router.get("/claims.json", responses=told(shapes.ClaimList))
     def list_claims(
+        *,
         limit: Limit = PAGE,
         cursor: Cursor = None,
         tag: Annotated[str | None, Query(max_length=40)] = None,
     ) -> Response:
-        return plain(data.claims(house, links, tag=tag, limit=limit, cursor=cursor))
+        return plain(data.claims(house, tag=tag, limit=limit, cursor=cursor))
 
     @router.get("/claims/{claim}.json", responses=told(shapes.ClaimAnswer, 404))
     def read_claim(claim: str) -> Response:
-        return plain(data.claim(house, links, claim))
+        return plain(data.claim(house, claim))
 
     @router.get("/search", responses=told(shapes.SearchAnswer))
     def search_claims(q: Words, limit: FewLimit = 20) -> Response:
-        return plain(data.search(house, links, q, limit=limit))
+        return plain(data.search(house, q, limit=limit))
 
     @router.get("/tags.json", responses=told(shapes.TagList))
     def list_tags() -> Response:
-        return plain(data.tags(house, links))
+        return plain(data.tags(house))
 
     @router.get("/methodology.json", responses=told(dict[str, Any]))
     def read_methodology() -> Response:
         return plain(data.methodology())
 
 
-def _verdicts(router: APIRouter, house: Site, links: Links) -> None:
+def _verdicts(router: APIRouter, house: Site) -> None:
     @router.get("/papers", responses=told(shapes.PaperList))
     @router.get("/papers.json", include_in_schema=False)
     def list_papers(limit: Limit = PAGE, cursor: Cursor = None) -> Response:
-        return plain(data.papers(house, links, limit=limit, cursor=cursor))
+        return plain(data.papers(house, limit=limit, cursor=cursor))
 
     @router.get("/papers/{arxiv_id:path}", responses=told(dict[str, Any], 404))
     def read_paper(arxiv_id: str) -> Response:
@@ -80,17 +80,18 @@ def _verdicts(router: APIRouter, house: Site, links: Links) -> None:
     @router.get("/verdicts", responses=told(shapes.VerdictList))
     @router.get("/verdicts.json", include_in_schema=False)
     def list_verdicts(
+        *,
         limit: Limit = PAGE,
         cursor: Cursor = None,
         status: Annotated[str | None, Query(max_length=40)] = None,
         arxiv_id: Annotated[str | None, Query(alias="arxivId", max_length=40)] = None,
     ) -> Response:
         wanted = Filter(status=status, arxiv_id=arxiv_id)
-        return plain(data.verdicts(house, links, wanted=wanted, limit=limit, cursor=cursor))
+        return plain(data.verdicts(house, wanted=wanted, limit=limit, cursor=cursor))
 
     @router.get("/verdicts/{digest}.json", responses=told(dict[str, Any], 404))
     def read_verdict(digest: str) -> Response:
-        return plain(data.verdict(house, links, digest))
+        return plain(data.verdict(house, digest))
 
     @router.get("/anchors", responses=told(dict[str, Any]))
     @router.get("/anchors.json", include_in_schema=False)
@@ -112,7 +113,7 @@ def _signed(router: APIRouter, house: Site) -> None:
         return plain(house.payload(digest))
 
 
-def _questions(router: APIRouter, house: Site, links: Links) -> None:
+def _questions(router: APIRouter, house: Site) -> None:
     @router.post(
         "/verify",
         responses=told(shapes.VerifyAnswer, 413),
@@ -127,7 +128,7 @@ def _questions(router: APIRouter, house: Site, links: Links) -> None:
     async def find_candidates(request: Request) -> Response:
         """Claims that read like a sentence. Whether one says the same is not judged."""
         sentence, least = _asked(await request.body())
-        return plain(await run_in_threadpool(data.verify, house, links, sentence, least=least))
+        return plain(await run_in_threadpool(data.verify, house, sentence, least=least))
 
     @router.post(
         "/verify-envelope",

@@ -46,12 +46,12 @@ def create_app(house: Site) -> FastAPI:
 def _answer_faults(app: FastAPI, house: Site) -> None:
     @app.exception_handler(Problem)
     async def problem(request: Request, fault: Problem) -> Response:
-        return _told(house, request, fault)
+        return _told(fault, request, house=house)
 
     @app.exception_handler(HTTPException)
     async def refused(request: Request, fault: HTTPException) -> Response:
         detail = ADVICE.get(fault.status_code, str(fault.detail))
-        answer = _told(house, request, Problem(fault.status_code, detail))
+        answer = _told(Problem(fault.status_code, detail), request, house=house)
         answer.headers.update(fault.headers or {})
         return answer
 
@@ -59,18 +59,19 @@ def _answer_faults(app: FastAPI, house: Site) -> None:
     async def invalid(request: Request, fault: RequestValidationError) -> Response:
         faults = [f"{'.'.join(map(str, one['loc'][1:]))}: {one['msg']}" for one in fault.errors()]
         told = Problem(422, f"The request is not understood: {'; '.join(faults)}.", faults=faults)
-        return _told(house, request, told)
+        return _told(told, request, house=house)
 
     @app.exception_handler(RegistryError)
     async def broken(request: Request, fault: RegistryError) -> Response:
-        return _told(house, request, Problem(503, "The registry cannot be read just now."))
+        told = Problem(503, "The registry cannot be read just now.")
+        return _told(told, request, house=house)
 
 
-def _told(house: Site, request: Request, fault: Problem) -> Response:
+def _told(fault: Problem, request: Request, *, house: Site) -> Response:
     path = request.url.path
     if is_open(path) and not path.startswith("/embed/"):
         return Response(fault.content(), status_code=fault.status, media_type=KIND)
-    return html(site.problem(house.links(), fault), status=fault.status)
+    return html(site.problem(house, fault), status=fault.status)
 
 
 def _describe(app: FastAPI) -> None:

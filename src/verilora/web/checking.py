@@ -36,7 +36,7 @@ def check_envelope(site: Site, content: bytes) -> bytes:
         return canonical_bytes(told.to_mapping())
     entry = site.registry.entry(opened.digest)
     if entry is not None and entry.digest == opened.digest and state in ("valid", "unchecked"):
-        state, detail = _become(entry, state, detail)
+        state, detail = _become(entry, state, detail=detail)
     return canonical_bytes(_told(opened, entry, state=state, key_ids=key_ids, detail=detail))
 
 
@@ -48,7 +48,7 @@ def _checked(site: Site, opened: Opened) -> tuple[str, tuple[str, ...], str]:
     return checked.state, checked.key_ids, checked.sentence
 
 
-def _become(entry: Entry, state: str, detail: str) -> tuple[str, str]:
+def _become(entry: Entry, state: str, *, detail: str) -> tuple[str, str]:
     if entry.standing in ("retracted", "superseded"):
         return entry.standing, MEANINGS[entry.standing]
     return state, detail

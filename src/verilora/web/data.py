@@ -11,12 +11,11 @@ from verilora.registry.views import ClaimView, RelatedClaim
 from verilora.web import answers, shapes
 from verilora.web.finding import MOST_FOUND, Site
 from verilora.web.limits import PAGE
-from verilora.web.links import Links
 from verilora.web.methodology import methodology_mapping, validator_mapping
 from verilora.web.problems import Problem
 
 
-def home(site: Site, links: Links) -> bytes:
+def home(site: Site) -> bytes:
     """The registry in numbers, and where everything is."""
     counts = site.registry.counts()
     paths = ("claims", "papers", "verdicts", "tags", "anchors", "methodology", "openapi")
@@ -25,14 +24,13 @@ def home(site: Site, links: Links) -> bytes:
         {
             "apiVersion": shapes.API_VERSION,
             "counts": {name: getattr(counts, name) for name in names},
-            "links": {name: links.outside(f"/api/v1/{name}.json") for name in paths},
+            "links": {name: site.links.outside(f"/api/v1/{name}.json") for name in paths},
         }
     )
 
 
 def claims(
     site: Site,
-    links: Links,
     *,
     tag: str | None = None,
     limit: int = PAGE,
@@ -40,47 +38,45 @@ def claims(
 ) -> bytes:
     """A page of claims."""
     page = site.page(site.registry.claims, tag, limit=limit, cursor=cursor)
-    told = tuple(answers.claim_in_short(view, links) for view in page.items)
+    told = tuple(answers.claim_in_short(view, site.links) for view in page.items)
     return _told(shapes.ClaimList(count=len(told), claims=told, next=page.next_cursor))
 
 
-def claim(site: Site, links: Links, id: str) -> bytes:
+def claim(site: Site, id: str) -> bytes:
     """A claim with its envelope."""
-    return claim_of(site, links, site.claim(id), related=site.registry.related(id))
+    return claim_of(site, site.claim(id), related=site.registry.related(id))
 
 
-def claim_of(
-    site: Site, links: Links, view: ClaimView, *, related: Sequence[RelatedClaim]
-) -> bytes:
+def claim_of(site: Site, view: ClaimView, *, related: Sequence[RelatedClaim]) -> bytes:
     """As `claim`, of one that was found already."""
     envelope = site.envelope(view.entry.digest.removeprefix("sha256:"))
-    return _told(answers.claim_answer(view, links, related=related, envelope=envelope))
+    return _told(answers.claim_answer(view, site.links, related=related, envelope=envelope))
 
 
-def search(site: Site, links: Links, text: str, *, limit: int) -> bytes:
+def search(site: Site, text: str, *, limit: int) -> bytes:
     """What a search found."""
     if not 1 <= limit <= MOST_FOUND:
         raise Problem(400, f"limit is {limit}; wanted is 1 to {MOST_FOUND}.")
     if not text.strip():
         raise Problem(400, "There is nothing to search for; say it in q.")
-    return _told(answers.search_answer(text, site.search(text, limit=limit), links))
+    return _told(answers.search_answer(text, site.search(text, limit=limit), links=site.links))
 
 
-def verify(site: Site, links: Links, sentence: str, *, least: float) -> bytes:
+def verify(site: Site, sentence: str, *, least: float) -> bytes:
     """Claims that read like a sentence."""
     hits = site.search(sentence, limit=10, least=least)
-    return _told(answers.verify_answer(sentence, hits, links, least=least))
+    return _told(answers.verify_answer(sentence, hits, links=site.links, least=least))
 
 
-def tags(site: Site, links: Links) -> bytes:
+def tags(site: Site) -> bytes:
     """Every tag."""
-    return _told(answers.tag_list(site.registry.tags(), links))
+    return _told(answers.tag_list(site.registry.tags(), site.links))
 
 
-def papers(site: Site, links: Links, *, limit: int = PAGE, cursor: str | None = None) -> bytes:
+def papers(site: Site, *, limit: int = PAGE, cursor: str | None = None) -> bytes:
     """A page of papers."""
     page = site.page(site.registry.papers, limit=limit, cursor=cursor)
-    told = tuple(answers.paper_shape(view, links) for view in page.items)
+    told = tuple(answers.paper_shape(view, site.links) for view in page.items)
     return _told(shapes.PaperList(count=len(told), papers=told, next=page.next_cursor))
 
 
@@ -91,7 +87,6 @@ def paper(site: Site, arxiv_id: str) -> bytes:
 
 def verdicts(
     site: Site,
-    links: Links,
     *,
     wanted: Filter,
     limit: int = PAGE,
@@ -99,7 +94,7 @@ def verdicts(
 ) -> bytes:
     """A page of verdicts."""
     page = site.page(site.registry.verdicts, wanted, limit=limit, cursor=cursor)
-    told = tuple(answers.verdict_shape(view, links) for view in page.items)
+    told = tuple(answers.verdict_shape(view, site.links) for view in page.items)
     return _told(shapes.VerdictList(count=len(told), verdicts=told, next=page.next_cursor))
 
 
@@ -108,10 +103,10 @@ def verdict_document(site: Site, digest: str) -> bytes:
     return canonical_bytes(site.verdict(digest).document.to_mapping())
 
 
-def verdict(site: Site, links: Links, digest: str) -> bytes:
+def verdict(site: Site, digest: str) -> bytes:
     """A verdict in short, its document, and what was said later."""
     view = site.verdict(digest)
-    told = answers.verdict_shape(view, links).to_mapping()
+    told = answers.verdict_shape(view, site.links).to_mapping()
     notices = [answers.notice_shape(one).to_mapping() for one in view.notices]
     document = view.document.to_mapping()
     return canonical_bytes(told | {"notices": notices, "document": document, "apiVersion": "v1"})

@@ -14,13 +14,14 @@ from typing import Any
 from verilora.atomic import staged_directory
 from verilora.registry.verdicts import Filter
 from verilora.registry.views import Entry
+from verilora.report.verdict import ARXIV
 from verilora.web import data, sharing, site
 from verilora.web.answers import citation
 from verilora.web.app import create_app
 from verilora.web.claim_page import FORMATS
 from verilora.web.finding import Site
 from verilora.web.limits import MOST
-from verilora.web.links import HEX, Links, envelope_path, payload_path
+from verilora.web.links import HEX, envelope_path, payload_path
 from verilora.web.page import files
 
 ALL = Filter()
@@ -47,31 +48,30 @@ def export(house: Site, directory: Path, *, overwrite: bool = False) -> int:
 
 def every_file(house: Site) -> Iterator[File]:
     """Every file of the site, by its path from the root."""
-    yield from _fixed(house)
-    yield from _lists(house)
+    yield from _fixed(house.at(0))
+    yield from _lists(house.at(0))
     for kind, write in (("claim", _claim), ("verdict", _verdict), ("run", _run)):
         done: set[str] = set()
         for entry in _entries(house, kind):
-            yield from write(house, entry, done)
+            yield from write(house.at(1), entry, done=done)
             yield _signed(house, entry)
             yield payload_path(entry.digest)[1:], house.payload(_bare(entry.digest))
     yield from _papers(house)
 
 
 def _fixed(house: Site) -> Iterator[File]:
-    links = house.links(0)
-    yield "index.html", site.home(house, links).encode()
-    yield "methodology.html", site.methodology(links).encode()
-    yield "anchors.html", site.anchors(house, links).encode()
-    yield "tags.html", site.tags(house, links).encode()
-    yield "index.json", data.home(house, links)
+    yield "index.html", site.home(house).encode()
+    yield "methodology.html", site.methodology(house).encode()
+    yield "anchors.html", site.anchors(house).encode()
+    yield "tags.html", site.tags(house).encode()
+    yield "index.json", data.home(house)
     yield "feed.atom", sharing.feed(house).encode()
     yield "api/v1/openapi.json", json.dumps(create_app(house).openapi()).encode()
     yield "api/v1/validator.json", data.validator()
     for name, content in (
         ("methodology", data.methodology()),
         ("anchors", data.anchors(house)),
-        ("tags", data.tags(house, links)),
+        ("tags", data.tags(house)),
     ):
         yield from _twice(f"{name}.json", content)
     for path, content in files().items():
@@ -79,29 +79,27 @@ def _fixed(house: Site) -> Iterator[File]:
 
 
 def _lists(house: Site) -> Iterator[File]:
-    links, deeper, registry = house.links(0), house.links(1), house.registry
-    yield from _numbered("claims", links, read=registry.claims, render=_with(site.claims, house))
-    yield from _numbered("papers", links, read=registry.papers, render=_with(site.papers, house))
-    yield from _numbered(
-        "verdicts", links, read=registry.verdicts, render=_with(site.verdicts, house)
-    )
-    yield from _twice("claims.json", data.claims(house, links, limit=MOST))
-    yield from _twice("papers.json", data.papers(house, links, limit=MOST))
-    yield from _twice("verdicts.json", data.verdicts(house, links, wanted=ALL, limit=MOST))
+    registry, inner = house.registry, house.at(1)
+    for name, read, page in (
+        ("claims", registry.claims, site.claims),
+        ("papers", registry.papers, site.papers),
+        ("verdicts", registry.verdicts, site.verdicts),
+    ):
+        yield from _numbered(name, read=read, render=_with(page, house))
+    yield from _twice("claims.json", data.claims(house, limit=MOST))
+    yield from _twice("papers.json", data.papers(house, limit=MOST))
+    yield from _twice("verdicts.json", data.verdicts(house, wanted=ALL, limit=MOST))
     for tag in registry.tags():
         yield from _numbered(
             f"tags/{tag.name}",
-            deeper,
             read=_tagged(registry.claims, tag.name),
-            render=_with(site.tag, house, tag.name),
+            render=_with(site.tag, inner, tag.name),
         )
-        content = data.claims(house, links, tag=tag.name, limit=MOST)
+        content = data.claims(house, tag=tag.name, limit=MOST)
         yield f"tags/{tag.name}.json", content
 
 
-def _numbered(
-    stem: str, links: Links, *, read: Callable[..., Any], render: Callable[..., str]
-) -> Iterator[File]:
+def _numbered(stem: str, *, read: Callable[..., Any], render: Callable[..., str]) -> Iterator[File]:
     cursor: str | None = None
     number, name = 1, f"{stem}.html"
     while name:
@@ -109,45 +107,47 @@ def _numbered(
         number += 1
         onward = f"{stem}-{number}.html" if following else ""
         shown = onward.rpartition("/")[2]
-        yield name, render(links, cursor=cursor, onward=shown).encode()
+        yield name, render(cursor=cursor, onward=shown).encode()
         cursor, name = following, onward
 
 
-def _claim(house: Site, entry: Entry, done: set[str]) -> Iterator[File]:
+def _claim(house: Site, entry: Entry, *, done: set[str]) -> Iterator[File]:
     named = house.registry.claim(entry.digest)
     if named is None or named.id in done:
         return
     done.add(named.id)
     view = house.claim(named.id)
-    related, links = house.registry.related(view.id), house.links(1)
-    yield f"claims/{view.id}.html", site.claim_of(house, links, view, related=related).encode()
-    yield f"embed/{view.id}.html", site.embed_of(house, links, view).encode()
+    related, links = house.registry.related(view.id), house.links
+    yield f"claims/{view.id}.html", site.claim_of(house, view, related=related).encode()
+    yield f"embed/{view.id}.html", site.embed_of(house, view).encode()
     yield f"badge/{view.id}.svg", sharing.badge_of(view, links).encode()
-    content = data.claim_of(house, house.links(), view, related=related)
+    content = data.claim_of(house, view, related=related)
     yield from _twice(f"claims/{view.id}.json", content)
     for ending in FORMATS.values():
         cited = citation(view, links, format=sharing.CITED[ending][0])
         yield f"cite/{view.id}.{ending}", cited.encode()
 
 
-def _verdict(house: Site, entry: Entry, done: set[str]) -> Iterator[File]:
+def _verdict(house: Site, entry: Entry, *, done: set[str]) -> Iterator[File]:
     bare = _bare(entry.digest)
-    yield f"verdicts/{bare}.html", site.verdict(house, house.links(1), bare).encode()
+    yield f"verdicts/{bare}.html", site.verdict(house, bare).encode()
     yield f"verdicts/{bare}.json", data.verdict_document(house, bare)
-    yield f"api/v1/verdicts/{bare}.json", data.verdict(house, house.links(), bare)
+    yield f"api/v1/verdicts/{bare}.json", data.verdict(house, bare)
 
 
-def _run(house: Site, entry: Entry, done: set[str]) -> Iterator[File]:
+def _run(house: Site, entry: Entry, *, done: set[str]) -> Iterator[File]:
     bare = _bare(entry.digest)
-    yield f"runs/{bare}.html", site.run(house, house.links(1), bare).encode()
+    yield f"runs/{bare}.html", site.run(house, bare).encode()
     yield f"runs/{bare}.json", data.run(house, bare)
 
 
 def _papers(house: Site) -> Iterator[File]:
     for view in _all(house.registry.papers):
         arxiv_id = view.arxiv_id
-        links = house.links(1 + arxiv_id.count("/"))
-        yield f"papers/{arxiv_id}.html", site.paper(house, links, arxiv_id).encode()
+        if not ARXIV.fullmatch(arxiv_id):
+            continue  # a name of files is made of it
+        inner = house.at(1 + arxiv_id.count("/"))
+        yield f"papers/{arxiv_id}.html", site.paper(inner, arxiv_id).encode()
         yield from _twice(f"papers/{arxiv_id}.json", data.paper(house, arxiv_id))
 
 
@@ -182,8 +182,8 @@ def _tagged(read: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 
 def _with(page: Callable[..., str], house: Site, *names: str) -> Callable[..., str]:
-    def render(links: Links, *, cursor: str | None, onward: str) -> str:
-        return page(house, links, *names, cursor=cursor, onward=onward)
+    def render(*, cursor: str | None, onward: str) -> str:
+        return page(house, *names, cursor=cursor, onward=onward)
 
     return render
 

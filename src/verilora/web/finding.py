@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from verilora.errors import RegistryError
@@ -39,9 +39,17 @@ class Site:
     trust: Trust | None = None
     """Whose signatures count, for envelopes that are sent to be checked."""
 
-    def links(self, depth: int | None = None) -> Links:
-        """How pages name each other; `depth` for pages that are read as files."""
-        return Links(self.address, depth)
+    depth: int | None = None
+    """Folders above a page that is read as a file; None where a server answers."""
+
+    @property
+    def links(self) -> Links:
+        """How pages name each other."""
+        return Links(self.address, self.depth)
+
+    def at(self, depth: int) -> Site:
+        """The same for pages that are read as files, so many folders deep."""
+        return replace(self, depth=depth)
 
     def claim(self, claim: str) -> ClaimView:
         """A claim by its id."""

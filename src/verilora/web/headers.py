@@ -42,7 +42,7 @@ class Headers:
             return
         method, path = scope["method"], scope["path"]
         if method == "OPTIONS":
-            await _answer(send, 204, _preflight(path), body=b"")
+            await _answer(send, 204, headers=_preflight(path), body=b"")
             return
         head = method == "HEAD"
         caught = _Caught()
@@ -53,9 +53,9 @@ class Headers:
             headers.append((b"etag", tag))
             if tag in _wanted_not(scope):
                 kept = [pair for pair in headers if not pair[0].startswith(b"content-")]
-                await _answer(send, 304, kept, body=None)
+                await _answer(send, 304, headers=kept, body=None)
                 return
-        await _answer(send, status, headers, body=body, told=not head)
+        await _answer(send, status, headers=headers, body=body, told=not head)
 
 
 def headers_of(path: str, status: int, *, kind: str) -> Pairs:
@@ -129,7 +129,7 @@ def _preflight(path: str) -> Pairs:
 
 
 async def _answer(
-    send: Send, status: int, headers: Pairs, *, body: bytes | None, told: bool = True
+    send: Send, status: int, *, headers: Pairs, body: bytes | None, told: bool = True
 ) -> None:
     length = [] if body is None else [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": [*headers, *length]})

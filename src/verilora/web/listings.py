@@ -46,7 +46,7 @@ def listing(title: str, *, here: str, **given: Any) -> dict[str, Any]:
     return {**NOTHING, **bare, "title": title, "here": here, **given}
 
 
-def next_page(path: str, cursor: str | None, links: Links, **asked: str) -> str:
+def next_page(path: str, cursor: str | None, *, links: Links, **asked: str) -> str:
     """The address of the next page; "" at the end, and where files are read."""
     if cursor is None or links.depth is not None:
         return ""

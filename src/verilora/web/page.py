@@ -79,8 +79,6 @@ def _environment() -> Environment:
         "safe_link": safe_link,
         "short": lambda digest: digest.removeprefix("sha256:")[:12],
         "bare": lambda digest: digest.removeprefix("sha256:"),
-        "counted": _counted,
-        "number": _number,
     }
     environment.globals |= {
         name: getattr(addresses, name)
@@ -97,11 +95,3 @@ def _unbroken(text: str) -> str:
 def _moment(text: str) -> str:
     """ "2026-11-22 01:30 UTC"."""
     return f"{text[:10]} {text[11:16]} UTC" if len(text) >= 16 else text
-
-
-def _counted(number: int, one: str, many: str = "") -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def _number(value: float) -> str:
-    return f"{value:.2f}" if isinstance(value, float) else str(value)

@@ -48,7 +48,7 @@ _CLAIM = re.compile(r"/(?:claims|embed)/([0-9a-f]{16})(?:\.html|/)?")
 
 def badge(site: Site, claim: str) -> str:
     """The claim's state as a small picture: a sign and a word, and a colour that adds nothing."""
-    return badge_of(site.claim(claim), site.links())
+    return badge_of(site.claim(claim), site.links)
 
 
 def badge_of(view: ClaimView, links: Links) -> str:
@@ -66,21 +66,21 @@ def oembed(site: Site, url: str, *, width: int | None, height: int | None) -> by
     found = _CLAIM.fullmatch(unquote(urlsplit(url).path)) if len(url) <= 2000 else None
     if found is None or urlsplit(url).netloc != urlsplit(site.address).netloc:
         raise missing("claim at that address", f"Addresses of claims begin {site.address}/claims/.")
-    view, links = site.claim(found[1]), site.links()
+    view, links = site.claim(found[1]), site.links
     return canonical_bytes(_oembed(view, links, width=width, height=height))
 
 
-def cite_as(site: Site, claim: str, ending: str) -> tuple[str, str]:
+def cite_as(site: Site, claim: str, *, ending: str) -> tuple[str, str]:
     """The citation in one format, and its media type."""
     if ending not in CITED:
         raise missing("citation of that kind", f"There are: {', '.join(CITED)}.")
     name, kind = CITED[ending]
-    return citation(site.claim(claim), site.links(), format=name), kind
+    return citation(site.claim(claim), site.links, format=name), kind
 
 
 def feed(site: Site) -> str:
     """The newest claims as an Atom feed (RFC 4287)."""
-    links = site.links()
+    links = site.links
     views = site.page(site.registry.claims, limit=PAGE, cursor=None).items
     newest = max((_changed(view) for view in views), default="1970-01-01T00:00:00Z")
     entries = "".join(_entry(view, links) for view in views)

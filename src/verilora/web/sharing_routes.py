@@ -16,11 +16,11 @@ Pixels = Annotated[int | None, Query(ge=1, le=10_000)]
 
 def sharing_routes(house: Site) -> APIRouter:
     """Frames, badges, citations, oEmbed, the feed."""
-    router, links = APIRouter(**HIDDEN), house.links()
+    router = APIRouter(**HIDDEN)
 
     @router.get("/embed/{claim}")
     def embed(claim: str) -> Response:
-        return html(site.embed(house, links, claim))
+        return html(site.embed(house, claim))
 
     @router.get("/badge/{claim}.svg")
     def badge(claim: str) -> Response:
@@ -29,12 +29,12 @@ def sharing_routes(house: Site) -> APIRouter:
     @router.get("/cite/{name}")
     def cite(name: str) -> Response:
         claim, _, ending = name.partition(".")
-        text, kind = sharing.cite_as(house, claim, ending)
+        text, kind = sharing.cite_as(house, claim, ending=ending)
         return Response(text, media_type=kind)
 
     @router.get("/oembed")
     def oembed(
-        url: str, format: str = "json", maxwidth: Pixels = None, maxheight: Pixels = None
+        url: str, *, format: str = "json", maxwidth: Pixels = None, maxheight: Pixels = None
     ) -> Response:
         if format != "json":
             raise Problem(501, "oEmbed is answered as JSON alone; leave out format.")

@@ -11,7 +11,7 @@ from verilora.web.claim_page import claim_facts
 from verilora.web.claim_page import item_of as claim_item
 from verilora.web.finding import MOST_FOUND, Site
 from verilora.web.limits import MOST, PAGE
-from verilora.web.links import Links, run_path
+from verilora.web.links import run_path
 from verilora.web.methodology import METHODOLOGY, sections
 from verilora.web.page import fill
 from verilora.web.problems import Problem, missing
@@ -24,14 +24,14 @@ FEW = 6
 """Items of a list that stands on the first page."""
 
 
-def home(site: Site, links: Links) -> str:
+def home(site: Site) -> str:
     """The first page: search, the newest verdicts and claims, the tags."""
     wanted = Filter(kind="POST", current=True)
     verdicts = site.page(site.registry.verdicts, wanted, limit=FEW, cursor=None)
     claims = site.page(site.registry.claims, limit=PAGE, cursor=None)
     return fill(
         "home.html",
-        links,
+        site.links,
         figures=listings.figures_of(site.registry.counts()),
         verdicts=[verdict_item(view) for view in verdicts.items],
         claims=[claim_item(view) for view in claims.items],
@@ -41,7 +41,7 @@ def home(site: Site, links: Links) -> str:
     )
 
 
-def search(site: Site, links: Links, text: str) -> str:
+def search(site: Site, text: str) -> str:
     """What a search found."""
     hits = site.search(text) if text.strip() else ()
     nothing = "No claim holds any of these words." if text.strip() and not hits else ""
@@ -54,53 +54,53 @@ def search(site: Site, links: Links, text: str) -> str:
         nothing=nothing,
         claims=[claim_item(hit.claim, more=_holds(hit.words)) for hit in hits],
     )
-    return fill("list.html", links, twin="", **told)
+    return fill("list.html", site.links, twin="", **told)
 
 
-def claims(site: Site, links: Links, *, cursor: str | None = None, onward: str = "") -> str:
+def claims(site: Site, *, cursor: str | None = None, onward: str = "") -> str:
     """Every claim, a page at a time; `onward` is the next one where files are read."""
-    page = site.page(site.registry.claims, limit=_size(links), cursor=cursor)
+    page = site.page(site.registry.claims, limit=_size(site), cursor=cursor)
     told = listings.listing(
         "Claims",
         here="/claims",
         text="",
         claims=[claim_item(view) for view in page.items],
-        next=onward or listings.next_page("/claims", page.next_cursor, links),
+        next=onward or listings.next_page("/claims", page.next_cursor, links=site.links),
         nothing="" if page.items else "No claim is kept here.",
     )
-    return fill("list.html", links, twin="/claims.json", **told)
+    return fill("list.html", site.links, twin="/claims.json", **told)
 
 
-def claim(site: Site, links: Links, id: str) -> str:
+def claim(site: Site, id: str) -> str:
     """A claim."""
-    return claim_of(site, links, site.claim(id), related=site.registry.related(id))
+    return claim_of(site, site.claim(id), related=site.registry.related(id))
 
 
-def claim_of(site: Site, links: Links, view: ClaimView, *, related: Sequence[RelatedClaim]) -> str:
+def claim_of(site: Site, view: ClaimView, *, related: Sequence[RelatedClaim]) -> str:
     """As `claim`, of one that was found already."""
     facts = claim_facts(
         view,
-        links,
+        site.links,
         verdict=site.verdict_of(view),
         runs=site.runs_of(view),
         related=related,
         places=site.places_of(view.notices),
     )
-    return fill("claim.html", links, **facts)
+    return fill("claim.html", site.links, **facts)
 
 
-def embed(site: Site, links: Links, id: str) -> str:
+def embed(site: Site, id: str) -> str:
     """A claim for a frame on another page: what it says, its state, its picture."""
-    return embed_of(site, links, site.claim(id))
+    return embed_of(site, site.claim(id))
 
 
-def embed_of(site: Site, links: Links, view: ClaimView) -> str:
+def embed_of(site: Site, view: ClaimView) -> str:
     """As `embed`, of one that was found already."""
-    facts = claim_facts(view, links, verdict=site.verdict_of(view))
+    facts = claim_facts(view, site.links, verdict=site.verdict_of(view))
     quotes = [source.quote for source in view.claim.sources if source.quote]
     return fill(
         "embed.html",
-        links,
+        site.links,
         claim=view.claim,
         state=state_of(view),
         notices=notices_told(view.notices, {}),
@@ -113,7 +113,6 @@ def embed_of(site: Site, links: Links, view: ClaimView) -> str:
 
 def verdicts(
     site: Site,
-    links: Links,
     *,
     cursor: str | None = None,
     status: str | None = None,
@@ -121,67 +120,67 @@ def verdicts(
 ) -> str:
     """Every verdict, a page at a time."""
     wanted, asked = Filter(status=status), {"status": status} if status else {}
-    page = site.page(site.registry.verdicts, wanted, limit=_size(links), cursor=cursor)
+    page = site.page(site.registry.verdicts, wanted, limit=_size(site), cursor=cursor)
     told = listings.listing(
         "Verdicts",
         here="/verdicts",
         verdicts=[verdict_item(view) for view in page.items],
-        next=onward or listings.next_page("/verdicts", page.next_cursor, links, **asked),
+        next=onward or listings.next_page("/verdicts", page.next_cursor, links=site.links, **asked),
         nothing="" if page.items else "No verdict is kept here.",
     )
-    return fill("list.html", links, twin="/verdicts.json", **told)
+    return fill("list.html", site.links, twin="/verdicts.json", **told)
 
 
-def verdict(site: Site, links: Links, digest: str) -> str:
+def verdict(site: Site, digest: str) -> str:
     """A verdict."""
     view = site.verdict(digest)
     places = site.places_of(view.notices)
-    facts = verdict_facts(view, links, runs=_runs(site, view), places=places)
-    return fill("verdict.html", links, **facts)
+    facts = verdict_facts(view, site.links, runs=_runs(site, view), places=places)
+    return fill("verdict.html", site.links, **facts)
 
 
-def run(site: Site, links: Links, digest: str) -> str:
+def run(site: Site, digest: str) -> str:
     """A run."""
     view = site.run(digest)
     places = site.places_of(view.notices)
-    facts = run_facts(view, links, verdicts=_resting(site, view), places=places)
-    return fill("run.html", links, **facts)
+    facts = run_facts(view, site.links, verdicts=_resting(site, view), places=places)
+    return fill("run.html", site.links, **facts)
 
 
-def papers(site: Site, links: Links, *, cursor: str | None = None, onward: str = "") -> str:
+def papers(site: Site, *, cursor: str | None = None, onward: str = "") -> str:
     """Every paper that there is a verdict on, a page at a time."""
-    page = site.page(site.registry.papers, limit=_size(links), cursor=cursor)
+    page = site.page(site.registry.papers, limit=_size(site), cursor=cursor)
     told = listings.listing(
         "Papers",
         here="/papers",
         papers=[listings.paper_item(view) for view in page.items],
-        next=onward or listings.next_page("/papers", page.next_cursor, links),
+        next=onward or listings.next_page("/papers", page.next_cursor, links=site.links),
         nothing="" if page.items else "No verdict on a paper is kept here.",
     )
-    return fill("list.html", links, twin="/papers.json", **told)
+    return fill("list.html", site.links, twin="/papers.json", **told)
 
 
-def paper(site: Site, links: Links, arxiv_id: str) -> str:
+def paper(site: Site, arxiv_id: str) -> str:
     """A paper with its verdicts."""
     view = site.paper(arxiv_id)
     wanted = Filter(arxiv_id=arxiv_id)
     found = site.page(site.registry.verdicts, wanted, limit=MOST, cursor=None)
     facts = listings.paper_facts(view, verdicts=[verdict_item(one) for one in found.items])
-    return fill("paper.html", links, **facts)
+    return fill("paper.html", site.links, **facts)
 
 
-def tags(site: Site, links: Links) -> str:
+def tags(site: Site) -> str:
     """Every tag."""
     found = site.registry.tags()
     told = listings.listing(
         "Tags", here="/tags", tags=found, nothing="" if found else "No claim bears a tag."
     )
-    return fill("list.html", links, twin="/tags.json", **told)
+    return fill("list.html", site.links, twin="/tags.json", **told)
 
 
-def tag(site: Site, links: Links, name: str, *, cursor: str | None = None, onward: str = "") -> str:
+def tag(site: Site, name: str, *, cursor: str | None = None, onward: str = "") -> str:
     """The claims that bear a tag."""
-    page = site.page(site.registry.claims, name, limit=_size(links), cursor=cursor)
+    page = site.page(site.registry.claims, name, limit=_size(site), cursor=cursor)
     if not page.items:
         raise missing("claim with that tag", "All tags are listed under /tags.")
     told = listings.listing(
@@ -189,27 +188,28 @@ def tag(site: Site, links: Links, name: str, *, cursor: str | None = None, onwar
         here="/tags",
         kicker="Tag",
         claims=[claim_item(view) for view in page.items],
-        next=onward or listings.next_page(f"/tags/{name}", page.next_cursor, links),
+        next=onward or listings.next_page(f"/tags/{name}", page.next_cursor, links=site.links),
     )
-    return fill("list.html", links, twin=f"/tags/{name}.json", **told)
+    return fill("list.html", site.links, twin=f"/tags/{name}.json", **told)
 
 
-def methodology(links: Links) -> str:
+def methodology(site: Site) -> str:
     """The rules."""
     version = f"Version {METHODOLOGY}"
     facts = {"sections": sections(), "version_told": version, "here": "/methodology"}
-    return fill("methodology.html", links, twin="/methodology.json", **facts)
+    return fill("methodology.html", site.links, twin="/methodology.json", **facts)
 
 
-def anchors(site: Site, links: Links) -> str:
+def anchors(site: Site) -> str:
     """The latest result of each anchor."""
     rows = [listings.anchor_row(view) for view in site.registry.anchors()]
-    return fill("anchors.html", links, rows=rows, here="/anchors", twin="/anchors.json")
+    return fill("anchors.html", site.links, rows=rows, here="/anchors", twin="/anchors.json")
 
 
-def problem(links: Links, fault: Problem) -> str:
+def problem(site: Site, fault: Problem) -> str:
     """A fault, for people."""
-    return fill("problem.html", links, title=fault.title, status=fault.status, detail=fault.detail)
+    told = {"title": fault.title, "status": fault.status, "detail": fault.detail}
+    return fill("problem.html", site.links, **told)
 
 
 def _runs(site: Site, view: VerdictView) -> Mapping[int, str]:
@@ -222,8 +222,8 @@ def _resting(site: Site, view: RunView) -> list[VerdictView]:
     return [one for one in found if one is not None]
 
 
-def _size(links: Links) -> int:
-    return PAGE if links.depth is None else 100
+def _size(site: Site) -> int:
+    return PAGE if site.depth is None else 100
 
 
 def _holds(words: tuple[str, ...]) -> str:

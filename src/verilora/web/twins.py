@@ -10,42 +10,41 @@ from fastapi import APIRouter, Response
 from verilora.registry.verdicts import Filter
 from verilora.web import data
 from verilora.web.finding import Site
-from verilora.web.links import Links
 from verilora.web.pages import HIDDEN, plain
 
 
 def twin_routes(house: Site) -> APIRouter:
     """A twin for every page."""
-    router, links = APIRouter(**HIDDEN), house.links()
-    _lists(router, house, links)
-    _records(router, house, links)
+    router = APIRouter(**HIDDEN)
+    _lists(router, house)
+    _records(router, house)
     return router
 
 
-def _lists(router: APIRouter, house: Site, links: Links) -> None:
+def _lists(router: APIRouter, house: Site) -> None:
     @router.get("/index.json")
     def home() -> Response:
-        return plain(data.home(house, links))
+        return plain(data.home(house))
 
     @router.get("/search.json")
     def search(q: str = "", limit: int = 20) -> Response:
-        return plain(data.search(house, links, q, limit=limit))
+        return plain(data.search(house, q, limit=limit))
 
     @router.get("/claims.json")
     def claims(cursor: str | None = None) -> Response:
-        return plain(data.claims(house, links, cursor=cursor))
+        return plain(data.claims(house, cursor=cursor))
 
     @router.get("/verdicts.json")
     def verdicts(cursor: str | None = None, status: str | None = None) -> Response:
-        return plain(data.verdicts(house, links, wanted=Filter(status=status), cursor=cursor))
+        return plain(data.verdicts(house, wanted=Filter(status=status), cursor=cursor))
 
     @router.get("/papers.json")
     def papers(cursor: str | None = None) -> Response:
-        return plain(data.papers(house, links, cursor=cursor))
+        return plain(data.papers(house, cursor=cursor))
 
     @router.get("/tags.json")
     def tags() -> Response:
-        return plain(data.tags(house, links))
+        return plain(data.tags(house))
 
     @router.get("/anchors.json")
     def anchors() -> Response:
@@ -56,10 +55,10 @@ def _lists(router: APIRouter, house: Site, links: Links) -> None:
         return plain(data.methodology())
 
 
-def _records(router: APIRouter, house: Site, links: Links) -> None:
+def _records(router: APIRouter, house: Site) -> None:
     @router.get("/claims/{claim}.json")
     def claim(claim: str) -> Response:
-        return plain(data.claim(house, links, claim))
+        return plain(data.claim(house, claim))
 
     @router.get("/verdicts/{digest}.json")
     def verdict(digest: str) -> Response:
@@ -75,4 +74,4 @@ def _records(router: APIRouter, house: Site, links: Links) -> None:
 
     @router.get("/tags/{tag}.json")
     def tag(tag: str, cursor: str | None = None) -> Response:
-        return plain(data.claims(house, links, tag=tag, cursor=cursor))
+        return plain(data.claims(house, tag=tag, cursor=cursor))
