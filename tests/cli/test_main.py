@@ -15,7 +15,8 @@ from verilora.cli.terminal import Interrupted
 from verilora.errors import ConfigError, VeriloraError
 
 COMMANDS = {"demo", "train", "evaluate", "explain", "merge", "plan", "recipes", "doctor"}
-COMMANDS |= {"anchors", "judge", "reproduce"}
+COMMANDS |= {"anchors", "judge", "reproduce", "keys", "sign", "verify"}
+COMMANDS |= {"claim", "cite", "registry", "serve"}
 
 
 def leaves(command, path=()):

@@ -58,7 +58,7 @@ def cite(
     author: Author = "verilora",
     out: Out = None,
 ) -> None:
-    """Print a claim as a citation: a line, Markdown, BibTeX, RIS, CSL-JSON or CITATION.cff.
+    """Print a claim as a citation, in the form that is wanted.
 
     Each has the claim's id and the first digits of its digest; of a signed claim that of what was
     signed. Checks no signature.

@@ -56,7 +56,7 @@ def verify(
         typer.Option("--data", metavar="PATH", help="Evaluate on other data of the same task."),
     ] = None,
 ) -> None:
-    """Check what somebody signed: signature, trust, and the digest of every file.
+    """Check what somebody signed, and every file that it names.
 
     Offline; the trust file is all that is needed. Ends with one of eleven states, each with an
     exit status of its own; "valid" alone is 0. --level recompute computes metrics and verdict

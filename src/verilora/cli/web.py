@@ -43,7 +43,7 @@ def serve(
     address: Address = None,
     trust: TrustFile = None,
 ) -> None:
-    """Serve the pages of the registry, and its interface for programs.
+    """Serve the pages of the registry, for people and programs.
 
     An empty registry begins with a few claims: LoRA, QLoRA, RoPE, Switch Transformer, ResNet.
     Nothing is written by a request: records come in by `verilora registry add`.
