@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -37,20 +38,9 @@ from verilora.web.finding import Site
 ADDRESS = "http://testserver"
 VOID = {"meta", "br", "img", "input", "link", "hr"}
 DATA = "sha256:" + "d" * 64
-LORA = "LoRA: Low-Rank Adaptation of Large Language Models (Hu et al., 2021)"
-FAMILY = (
-    ("Low-Rank Adaptation (LoRA)", LORA, ("lora", "fine-tuning", "foundational", "2021")),
-    (
-        "QLoRA",
-        "QLoRA: Efficient Finetuning of Quantized LLMs (Dettmers et al., 2023)",
-        ("lora", "fine-tuning", "quantization", "2023"),
-    ),
-    (
-        "ResNet (Residual Networks)",
-        "Deep Residual Learning for Image Recognition (He et al., 2015)",
-        ("vision", "foundational", "2015"),
-    ),
-)
+MADE = json.loads((Path(__file__).parent / "records.json").read_bytes())
+FAMILY = MADE["family"]
+LORA = FAMILY[0][1]
 
 
 class Page(HTMLParser):
@@ -99,15 +89,7 @@ class Maker:
 
     def claim(self, subject: str, object: str = LORA, **changes: Any) -> Claim:
         predicate = changes.pop("predicate", "introduced_in_paper")
-        source = {
-            "ordinal": 1,
-            "type": "preprint",
-            "publisher": "arXiv",
-            "title": "The paper",
-            "url": "https://arxiv.org/abs/2106.09685",
-            "published": "2021-06-17",
-            "quote": "We propose Low-Rank Adaptation, or LoRA.",
-        }
+        source = MADE["source"]
         second = {**source, "ordinal": 2, "type": "github-release", "publisher": "Microsoft"}
         second |= {"url": "https://github.com/microsoft/LoRA", "quote": None}
         given = {
@@ -138,29 +120,10 @@ class Maker:
         """A reproduction with these values; `states` of protocol rows may be given."""
         states, quote = changes.pop("states", {}), changes.pop("quote", "Bridges 89.7 ± .7")
         rows = tuple(_row(name, states.get(name, "same")) for name in DIMENSIONS)
-        reported = Reported.model_validate(
-            {
-                "value": 89.7,
-                "unit": "percent",
-                "spread": 0.7,
-                "spread_kind": "sd",
-                "runs": 5,
-                "aggregation": "mean",
-                "decimals": 1,
-            }
-        )
-        citation = Citation.model_validate(
-            {
-                "paper_arxiv_id": changes.get("arxiv_id", "2106.09685"),
-                "section": "Table 2",
-                "row": "Encoder-small (Bridges)",
-                "column": "MRPC",
-                "reported_value": 89.7,
-                "reported_metric": "accuracy",
-                "quoted_text": quote,
-            }
-        )
-        plan = Plan.model_validate(_plan(len(values)))
+        reported = Reported.model_validate(MADE["reported"])
+        named = {"paper_arxiv_id": changes.get("arxiv_id", "2106.09685"), "quoted_text": quote}
+        citation = Citation.model_validate({**MADE["citation"], **named})
+        plan = Plan.model_validate({**MADE["plan"], "seeds": list(range(len(values)))})
         pre = preregister(
             citation,
             reported,
@@ -185,7 +148,7 @@ class Maker:
         )
 
     def run(self, seed: int = 0, **changes: Any) -> Run:
-        given = _run_facts(seed)
+        given = {**MADE["run"], "seed": seed}
         return Run.model_validate({**given, **changes})
 
     def performance(self, entry: Any, verdict: Verdict, **changes: Any) -> Claim:
@@ -208,35 +171,10 @@ def _row(name: str, state: str) -> Row:
     return Row.model_validate({"dimension": name, "state": given, "filled": filled, **told})
 
 
-def _plan(seeds: int) -> dict[str, Any]:
-    return {
-        "target": "bridges/table2/encoder-small/mrpc",
-        "seeds": list(range(seeds)),
-        "margin": 1.4,
-        "unit": "percent",
-        "margin_source": "twice the standard deviation of the paper's runs",
-        "aggregation": "mean",
-        "selection": "last epoch, as in the paper",
-        "failed_run": "a loss that is not finite",
-        "trainable": 1000,
-        "data": DATA,
-        "majority": 68.38,
-    }
-
-
 def _document(post: Verdict, pre: Verdict, changes: dict[str, Any]) -> VerdictDocument:
-    paper = Paper.model_validate(
-        {
-            "arxiv_id": changes.get("arxiv_id", "2106.09685"),
-            "title": changes.get("title", "Bridges: Small Adapters"),
-            "abstract": changes.get("abstract", "We propose bridges."),
-            "primary_category": "cs.CL",
-            "venue": "ICLR 2022",
-            "published_at": None,
-            "latest_version": 1,
-            "withdrawn": False,
-        }
-    )
+    told = {"arxiv_id": "2106.09685", "title": "Bridges: Small Adapters", "abstract": "We do."}
+    told |= {name: value for name, value in changes.items() if name in told}
+    paper = Paper.model_validate({**MADE["paper"], **told})
     version = PaperVersion.model_validate(
         {"version": 1, "source_url": "https://arxiv.org/abs/2106.09685"}
     )
@@ -249,47 +187,6 @@ def _document(post: Verdict, pre: Verdict, changes: dict[str, Any]) -> VerdictDo
             "verdicts": Verdicts(post=post, pre=pre),
         }
     )
-
-
-def _run_facts(seed: int) -> dict[str, Any]:
-    digest = "sha256:" + "a" * 64
-    curve = [
-        {
-            "step": 115 * n,
-            "epoch": n,
-            "loss": 0.6 - 0.04 * n,
-            "metrics": {"accuracy": 80.0 + 1.8 * n},
-        }
-        for n in range(1, 6)
-    ]
-    return {
-        "recipe": "mrpc-minilm",
-        "method": "lora",
-        "seed": seed,
-        "steps": 575,
-        "metrics": {"accuracy": {"value": 89.0}, "loss": {"value": 0.4, "unit": "loss"}},
-        "main_metric": "accuracy",
-        "loss_first": 0.65,
-        "loss_last": 0.3,
-        "selection": {"rule": "last", "step": 575, "metric": "accuracy", "evaluations": 5},
-        "curve": curve,
-        "parameters": {"total": 22_000_000, "trainable": 74_000, "adapter": 73_000, "head": 1000},
-        "data": {
-            "train_rows": 3668,
-            "validation_rows": 408,
-            "majority": {"accuracy": {"value": 68.38}},
-        },
-        "digests": dict.fromkeys(("base", "data", "recipe", "adapter", "predictions"), digest),
-        "timings": {
-            "total_seconds": 100.0,
-            "train_seconds": 90.0,
-            "evaluate_seconds": 8.0,
-            "train_tokens": 10000,
-            "train_examples": 3668,
-        },
-        "memory": {"peak_bytes": 10**9, "planned_bytes": None},
-        "environment": {"python": "3.12", "torch": "2.13.0"},
-    }
 
 
 class Filled:
@@ -313,26 +210,7 @@ class Filled:
         self.gone = make.claim("LoRA", tags=("lora", "fine-tuning"), distinct_from=())
         self.retracted = make.admit(self.gone)
         make.admit(make.notice(self.retracted.digest))
-        make.admit(AnchorReport.model_validate({"results": [_anchor()]}))
-
-
-def _anchor() -> dict[str, Any]:
-    return {
-        "name": "tiny-bits",
-        "title": "A tiny run, bit by bit",
-        "measured": "the digest of a tiny adapter",
-        "unit": "percent",
-        "where": "anywhere",
-        "latest": 71.5,
-        "expected": 71.6,
-        "tolerance": 0.5,
-        "source": "measured here",
-        "state": "healthy",
-        "detail": "It is what it was.",
-        "seconds": 1.0,
-        "environment": {},
-        "computed_at": "2026-11-01T00:00:00Z",
-    }
+        make.admit(AnchorReport.model_validate({"results": [MADE["anchor"]]}))
 
 
 @pytest.fixture(scope="session")

@@ -101,6 +101,4 @@ def test_links_lead_to_the_web_alone() -> None:
 
 def test_addresses_of_files_hold_their_digest() -> None:
     assert sorted(path.rpartition(".")[2] for path in files()) == ["css", "js", "svg"]
-    assert (
-        len(fill("problem.html", Site(None).links, title="T", status=404, detail="d")) > 500
-    )
+    assert len(fill("problem.html", Site(None).links, title="T", status=404, detail="d")) > 500

@@ -1,0 +1,48 @@
+"""What pages show of a verdict."""
+
+from __future__ import annotations
+
+from verilora.web import verdict_page
+from verilora.web.links import Links
+from verilora.web.verdict_page import checks_of, item_of, told_of, verdict_facts
+
+LINKS = Links("https://x.example")
+
+
+def test_a_verdict_is_judged_once(filled, monkeypatch) -> None:
+    view = filled.registry.verdict(filled.verdict.digest)
+    first = told_of(view.entry.digest, view.document)
+    monkeypatch.setattr(verdict_page, "facts_of", None)
+    assert told_of(view.entry.digest, view.document) is first
+
+
+def test_memory_has_an_end(filled, monkeypatch) -> None:
+    monkeypatch.setattr(verdict_page, "_TOLD", {})
+    monkeypatch.setattr(verdict_page, "MOST_KEPT", 1)
+    for entry in (filled.verdict, filled.proxy):
+        told_of(entry.digest, filled.registry.verdict(entry.digest).document)
+    assert len(verdict_page._TOLD) == 1
+
+
+def test_seeds_lead_to_the_runs_that_are_kept(filled) -> None:
+    view = filled.registry.verdict(filled.verdict.digest)
+    (table,) = verdict_facts(view, LINKS, runs={0: "/runs/0"}, places={})["seeds"]
+    assert [row.link for row in table.rows] == ["/runs/0", "", "", "", ""]
+
+
+def test_a_line_of_a_list(filled, fresh) -> None:
+    item = item_of(filled.registry.verdict(filled.verdict.digest))
+    assert (item.kind, item.mark) == ("reproduced", "reproduced")
+    assert "protocol exact · 2026-11-02" in item.more
+    entry = fresh.admit(fresh.document(89.0, 89.5, 90.0))
+    fresh.admit(fresh.notice(entry.digest))
+    gone = item_of(fresh.registry.verdict(entry.digest))
+    assert gone.kind == "retracted"
+    assert gone.mark.endswith(", retracted")
+
+
+def test_the_commands_judge_what_is_served(filled) -> None:
+    view = filled.registry.verdict(filled.verdict.digest)
+    commands = "\n".join(command for _, command in checks_of(view, LINKS))
+    assert "verilora judge verdict.json" in commands
+    assert f"https://x.example/verdicts/{view.entry.digest[7:]}.json" in commands
