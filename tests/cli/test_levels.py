@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from verilora import __version__
 from verilora.claims.issue import claim_of
-from verilora.cli.levels import _circumstances, _claimed_otherwise, look_further
+from verilora.cli.levels import _circumstances, _claimed_otherwise, _older_rules, look_further
 from verilora.cli.terminal import Terminal
 from verilora.errors import DataError, VerificationError
 from verilora.records.claim import Claim, claim_id, statement_of
@@ -81,6 +82,14 @@ def test_another_verdict_is_not_the_one_that_was_signed(reproduction: Any) -> No
     signed = SimpleNamespace(kind="verdict", record=reproduction(89.4, 89.5, 89.6))
     assert list(_claimed_otherwise(signed, signed.record, paper_text=None)) == []
     assert list(_claimed_otherwise(signed, reproduction(89.4), paper_text=None))
+
+
+def test_another_version_is_told_as_what_may_be_why(reproduction: Any) -> None:
+    document = reproduction(89.4)
+    own = document.replace(verdict=document.verdict.replace(agent_version="verilora 0.0.1"))
+    assert "verilora 0.0.1 judged it" in "".join(_older_rules(own))
+    same = document.verdict.replace(agent_version=f"verilora {__version__}")
+    assert list(_older_rules(document.replace(verdict=same))) == []
 
 
 def test_what_holds_no_numbers_is_told(run: Path) -> None:

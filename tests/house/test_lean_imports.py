@@ -73,6 +73,11 @@ CASES = {
     "every --help": (HELP, DOOR),
     "--version": ("from verilora.cli.main import main; main(['--version'])", DOOR),
     "pictures and pages": ("import verilora.charts, verilora.report", ARCHIVE),
+    "numbers of a signed record computed again": (
+        "import verilora.cli.levels, verilora.claims.issue, verilora.claims.verify\n"
+        "import verilora.reproduce.recompute, verilora.charts.panels",
+        ARCHIVE,
+    ),
     "a reproduction checked": ("import verilora.reproduce.recompute", ARCHIVE),
     "keys, sign and verify": (VERIFY, DOOR),
     "claims written and cited": (

@@ -76,7 +76,8 @@ def verify(
     envelopes of retractions and the like; those named notice*.dsse.json beside it count too.
 
     Raises VerificationError, whose `state` is one word (docs/verify.md), and DataError if there is
-    nothing signed, or no trust file. Contacts nothing.
+    nothing signed, or no trust file. Contacts nothing; remembers which version of a trust file it
+    saw, in the user's state folder.
     """
     file, wanted = find_envelope(path)
     moment = datetime.now(UTC) if now is None else now

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from verilora import __version__
 from verilora.cli.terminal import Terminal
 from verilora.errors import DataError, VerificationError
 
@@ -46,6 +47,7 @@ def _recompute(found: Any, folder: Path) -> dict[str, Any]:
     if (folder / "preregistration.json").is_file():
         again, text = recompute(folder), Place(folder).paper_text()
         faults = [*again.faults, *_claimed_otherwise(found, again.document, paper_text=text)]
+        faults += _older_rules(again.document) if faults else []
         what = "every metric from the predictions, and the verdict from the runs"
     elif (folder / "run.json").is_file():
         faults = [*faults_of(folder), *_run_otherwise(found, folder)]
@@ -83,6 +85,13 @@ def _claimed_otherwise(found: Any, document: Any, *, paper_text: str | None) -> 
             yield f"the claim's {name} is another than what the files give"
     if claim.confidence > given.confidence:
         yield f"the claim's confidence is {claim.confidence:g}; the rules give {given.confidence:g}"
+
+
+def _older_rules(document: Any) -> Iterator[str]:
+    """What may be why, where another version judged."""
+    judged = document.verdict.agent_version if document.verdict else None
+    if judged and judged != f"verilora {__version__}":
+        yield f"{judged} judged it, this is verilora {__version__}, whose rules may differ"
 
 
 def _run_otherwise(found: Any, folder: Path) -> Iterator[str]:
