@@ -27,6 +27,11 @@ def test_what_is_no_cursor_of_the_list_is_refused(cursor: str) -> None:
         decode_sequence("claims", cursor)
 
 
+def test_the_name_of_a_list_may_hold_anything() -> None:
+    for name in ("verdicts-None-a:b", "claims-\ud800", ""):
+        assert decode(name, encode(name, "a:b")) == "a:b"
+
+
 def test_a_page_knows_whether_the_list_goes_on() -> None:
     whole = page_of([3, 2], 2, make=lambda some: some, cursor=str)
     part = page_of([3, 2, 1], 2, make=lambda some: some, cursor=str)

@@ -86,3 +86,14 @@ def test_a_transaction_that_fails_leaves_nothing(registry: Registry) -> None:
         raise ZeroDivisionError
     with reading(registry._engine) as connection:
         assert connection.execute(text("SELECT count(*) FROM about")).scalar() == 1
+
+
+def test_a_database_that_another_holds_is_told_of(
+    tmp_path: Path, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("verilora.registry.engine.WAIT_SECONDS", 0.05)
+    path = str(tmp_path / "r.sqlite")
+    with open_registry(path) as one, open_registry(path) as other, writing(one._engine):
+        with pytest.raises(RegistryError, match=r"locked; .*try again"):
+            make.admit(other, make.claim())
+        assert other.counts().records == 0

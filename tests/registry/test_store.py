@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from verilora.claims.envelope import open_envelope
+from verilora.claims.keys import make_key
 from verilora.errors import AdmissionError
 from verilora.registry import Filter, Registry, open_registry
 
@@ -57,8 +60,6 @@ def fill(registry: Registry, make: Any) -> None:
     first, second = make.admit(registry, claim), make.admit(registry, rest)
     later = make.claim("Low-Rank Adaptation", tags=["lora"], confidence=0.9)
     other = make.sign(later)
-    from verilora.claims.envelope import open_envelope
-
     by = open_envelope(other).digest
     make.admit(registry, make.notice(first.digest, "supersession", by=by))
     registry.admit(other)
@@ -66,13 +67,7 @@ def fill(registry: Registry, make: Any) -> None:
     disputed = make.admit(registry, make.notice(second.digest, "dispute"))
     make.admit(registry, make.notice(disputed.digest))
     make.admit(registry, make.anchors(1.0))
-    registry.admit(make.sign(rest, make_other()))
-
-
-def make_other() -> Any:
-    from verilora.claims.keys import make_key
-
-    return make_key("other")
+    registry.admit(make.sign(rest, make_key("other")))
 
 
 def test_many_at_once_come_to_the_same_rows(
@@ -99,6 +94,32 @@ def test_what_is_refused_leaves_nothing(registry: Registry, make: Any) -> None:
         next(admitted)
     assert refused.value.facts["position"] == 2
     assert registry.counts().records == 1
+
+
+def test_questions_that_nothing_can_answer_are_no_error(registry: Registry, make: Any) -> None:
+    make.admit(registry, make.verdict())
+    for text in ("\0", "\ud800", "'; --", "%", "", "x" * 100_000):
+        for read in (registry.claim, registry.verdict, registry.run, registry.entry):
+            assert read(text) is None
+        assert registry.paper(text) is registry.envelope(text) is registry.payload(text) is None
+        assert registry.notices(text) == registry.related(text) == registry.versions(text) == ()
+        assert registry.claims(text).items == registry.entries(text).items == ()
+        for name in ("status", "arxiv_id", "target", "kind"):
+            assert registry.verdicts(Filter(**{name: text})).items == ()
+
+
+def test_many_write_at_once_and_the_log_has_no_gaps(url: str, make: Any) -> None:
+    envelopes = [make.sign(make.claim(f"Method{n}")) for n in range(40)]
+    with open_registry(url) as registry, ThreadPoolExecutor(4) as pool:
+
+        def admit(part: int) -> list[str]:
+            mine = envelopes[part * 10 :] + envelopes[: part * 10]
+            return [entry.digest for entry in registry.admit_many(mine, size=3)]
+
+        told = list(pool.map(admit, range(4)))
+        assert {len(set(digests)) for digests in told} == {40}
+        entries = registry.entries(limit=200).items
+        assert sorted(entry.sequence for entry in entries) == list(range(1, 41))
 
 
 def test_questions_without_an_answer(registry: Registry) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from verilora.registry.words import encode_word, wanted_words, words_of, words_of_claim
+from verilora.registry.words import encode_word, plain, wanted_words, words_of, words_of_claim
 
 
 def test_words_are_letters_and_digits_folded() -> None:
@@ -36,3 +36,8 @@ def test_a_claim_is_found_by_id_statement_tags_and_titles(make: Any) -> None:
     }
     claim = make.claim("LoRA", tags=["fine-tuning"], sources=[source])
     assert {claim.id, "lora", "introduced", "tuning", "zebra"} <= set(words_of_claim(claim))
+
+
+def test_what_no_record_can_hold_is_plain_text_too() -> None:
+    assert plain("a\0b\ud800c") == "a\ufffdb?c"
+    assert plain("適応") == "適応"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from verilora.errors import RegistryError
 from verilora.registry.views import Page
+from verilora.registry.words import plain
 
 MOST = 200
 """Items on a page."""
@@ -17,7 +19,8 @@ Made = TypeVar("Made")
 
 def encode(name: str, key: object) -> str:
     """The cursor behind the item with this key, in the list of this name."""
-    return base64.urlsafe_b64encode(f"{name}:{key}".encode()).decode().rstrip("=")
+    told = f"{_mark_of(name)}:{key}".encode()
+    return base64.urlsafe_b64encode(told).decode().rstrip("=")
 
 
 def decode(name: str, cursor: str) -> str:
@@ -28,13 +31,18 @@ def decode(name: str, cursor: str) -> str:
     except (binascii.Error, UnicodeError):
         told = ""
     found, _, key = told.partition(":")
-    if found != name or not key or encode(name, key) != cursor:
+    if found != _mark_of(name) or not key or encode(name, key) != cursor:
         raise RegistryError(
             f"the cursor {cursor[:60]!r} is none of this list; take next_cursor as it came, "
             "or leave it out to begin at the start",
             cursor=cursor,
         )
     return key
+
+
+def _mark_of(name: str) -> str:
+    """Eight letters that stand for a list, whatever its name is made of."""
+    return hashlib.sha256(plain(name).encode()).hexdigest()[:8]
 
 
 def decode_sequence(name: str, cursor: str | None, *, start: int = 2**31 - 1) -> int:

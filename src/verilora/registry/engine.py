@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, select, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from verilora.errors import MissingExtraError, RegistryError
 from verilora.registry import tables
@@ -52,10 +52,14 @@ def connect(given: str | None) -> Engine:
         _make_tables(engine)
         with reading(engine) as connection:
             _refuse_other(connection, told(url))
-    except DBAPIError as error:
+    except (DBAPIError, RegistryError) as error:
         engine.dispose()
+        cause = error if isinstance(error, DBAPIError) else error.__cause__
+        if not isinstance(cause, DBAPIError):
+            raise
+        # Nothing of the driver's own error goes on: it may hold what it was given to connect with.
         raise RegistryError(
-            f"the registry at {told(url)} cannot be opened: {_reason(error)}; "
+            f"the registry at {told(url)} cannot be opened: {_reason(cause)}; "
             "see that the server runs, or the file is a registry that may be read and written",
             url=told(url),
         ) from None
@@ -64,8 +68,11 @@ def connect(given: str | None) -> Engine:
 
 @contextlib.contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    """A transaction that alone may write; all of it is kept, or nothing."""
-    with engine.connect().execution_options(**{_WRITING: True}) as connection, connection.begin():
+    """A transaction that alone may write; all of it is kept, or nothing.
+
+    Raises RegistryError if the database cannot: it is locked by another, full, or gone.
+    """
+    with _transaction(engine, {_WRITING: True}) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
         yield connection
@@ -73,12 +80,25 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 @contextlib.contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """A transaction in which all queries see the same state."""
+    """A transaction in which all queries see the same state. Raises as `writing` does."""
     options: dict[str, Any] = {_WRITING: False}
     if engine.dialect.name == "postgresql":
         options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-    with engine.connect().execution_options(**options) as connection, connection.begin():
+    with _transaction(engine, options) as connection:
         yield connection
+
+
+@contextlib.contextmanager
+def _transaction(engine: Engine, options: dict[str, Any]) -> Iterator[Connection]:
+    try:
+        with engine.connect().execution_options(**options) as connection, connection.begin():
+            yield connection
+    except OperationalError as error:
+        raise RegistryError(
+            f"the registry at {told(engine.url)} does not answer: {_reason(error)}; what was not "
+            "acknowledged was not kept: try again",
+            url=told(engine.url),
+        ) from error
 
 
 def _url_of(given: str | None) -> URL:

@@ -48,6 +48,7 @@ from verilora.registry.views import (
     Tag,
     VerdictView,
 )
+from verilora.registry.words import plain
 
 LIMIT = 50
 
@@ -114,47 +115,51 @@ class Registry:
     def entry(self, digest: str) -> Entry | None:
         """By the digest of the payload, or that of the record in it."""
         with reading(self._engine) as connection:
-            return read_entry(connection, digest)
+            return read_entry(connection, plain(digest))
 
     def entries(
         self, kind: str | None = None, *, limit: int = LIMIT, cursor: str | None = None
     ) -> Page[Entry]:
         """All of one kind, or of every kind; newest first."""
         with reading(self._engine) as connection:
-            return read_entries(connection, kind, limit=limit, cursor=cursor)
+            return read_entries(
+                connection, None if kind is None else plain(kind), limit=limit, cursor=cursor
+            )
 
     def envelope(self, digest: str) -> bytes | None:
         """The envelope as it came in; of several around one payload the best signed."""
         with reading(self._engine) as connection:
-            return read_envelope(connection, digest)
+            return read_envelope(connection, plain(digest))
 
     def payload(self, digest: str) -> bytes | None:
         """The bytes that were signed."""
         with reading(self._engine) as connection:
-            return read_payload(connection, digest)
+            return read_payload(connection, plain(digest))
 
     def notices(self, digest: str) -> tuple[NoticeView, ...]:
         """What was said about a record (by its payload's digest), oldest first."""
         with reading(self._engine) as connection:
-            return read_notices(connection, [digest]).get(digest, ())
+            return read_notices(connection, [plain(digest)]).get(digest, ())
 
     def claim(self, name: str) -> ClaimView | None:
         """The current claim of an id, or its newest where none is current; or the claim with this
         digest of the payload."""
         with reading(self._engine) as connection:
-            return read_claim(connection, name)
+            return read_claim(connection, plain(name))
 
     def versions(self, id: str) -> tuple[ClaimView, ...]:
         """Every claim of an id, newest first."""
         with reading(self._engine) as connection:
-            return read_versions(connection, id)
+            return read_versions(connection, plain(id))
 
     def claims(
         self, tag: str | None = None, *, limit: int = LIMIT, cursor: str | None = None
     ) -> Page[ClaimView]:
         """Current claims, newest first."""
         with reading(self._engine) as connection:
-            return read_claims(connection, tag, limit=limit, cursor=cursor)
+            return read_claims(
+                connection, None if tag is None else plain(tag), limit=limit, cursor=cursor
+            )
 
     def tags(self) -> tuple[Tag, ...]:
         """Tags of current claims, the most used first."""
@@ -172,12 +177,12 @@ class Registry:
     def related(self, id: str, *, limit: int = 5) -> tuple[RelatedClaim, ...]:
         """Current claims that share tags with this one, rare tags counting more."""
         with reading(self._engine) as connection:
-            return read_related(connection, id, limit=limit)
+            return read_related(connection, plain(id), limit=limit)
 
     def verdict(self, digest: str) -> VerdictView | None:
         """By the digest of the payload, or that of verdict.json."""
         with reading(self._engine) as connection:
-            return read_verdict(connection, digest)
+            return read_verdict(connection, plain(digest))
 
     def verdicts(
         self, wanted: Filter | str | None = None, *, limit: int = LIMIT, cursor: str | None = None
@@ -190,7 +195,7 @@ class Registry:
     def paper(self, arxiv_id: str) -> PaperView | None:
         """A paper that a verdict is about."""
         with reading(self._engine) as connection:
-            return read_paper(connection, arxiv_id)
+            return read_paper(connection, plain(arxiv_id))
 
     def papers(self, *, limit: int = LIMIT, cursor: str | None = None) -> Page[PaperView]:
         """All papers that verdicts are about, the highest ids first."""
@@ -200,7 +205,7 @@ class Registry:
     def run(self, digest: str) -> RunView | None:
         """By the digest of the payload, or that of run.json."""
         with reading(self._engine) as connection:
-            return read_run(connection, digest)
+            return read_run(connection, plain(digest))
 
     def anchors(self) -> tuple[AnchorView, ...]:
         """The newest result of each anchor, from signed reports."""

@@ -15,6 +15,7 @@ from verilora.registry.cursor import decode, decode_sequence, encode, page_of, r
 from verilora.registry.incoming import read_blob
 from verilora.registry.read import read_notices, with_content
 from verilora.registry.views import Page, PaperView, VerdictView
+from verilora.registry.words import plain
 
 verdicts, records, papers = tables.verdicts, tables.records, tables.papers
 
@@ -43,7 +44,8 @@ class Filter:
             (verdicts.c.kind, self.kind),
             (verdicts.c.is_current, self.current),
         ):
-            query = query if value is None else query.where(column == value)
+            told = plain(value) if isinstance(value, str) else value
+            query = query if told is None else query.where(column == told)
         return query
 
 
@@ -84,7 +86,7 @@ def read_papers(connection: Connection, *, limit: int, cursor: str | None) -> Pa
     refuse_limit(limit)
     query = with_content(papers.c.arxiv_id).join(papers, papers.c.digest == records.c.digest)
     if cursor is not None:
-        query = query.where(papers.c.arxiv_id < decode("papers", cursor))
+        query = query.where(papers.c.arxiv_id < plain(decode("papers", cursor)))
     rows = connection.execute(query.order_by(papers.c.arxiv_id.desc()).limit(limit + 1)).all()
     return page_of(
         rows,

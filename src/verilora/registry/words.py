@@ -21,6 +21,14 @@ def words_of(text: str) -> list[str]:
     return [word[:LONGEST] for word in _WORD.findall(bare)]
 
 
+def plain(text: str) -> str:
+    """The text as every database takes it: what no record can hold is no error, and finds nothing.
+
+    Halves of surrogate pairs and NUL become the replacement character.
+    """
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
 def wanted_words(text: str) -> list[str]:
     """The words of a search, each once, in their order, at most MOST_WORDS of them."""
     return list(dict.fromkeys(words_of(text)))[:MOST_WORDS]
