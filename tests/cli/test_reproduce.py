@@ -54,6 +54,9 @@ def test_what_differs_is_found_and_the_verdict_follows(verilora, said, tmp_path)
     again = verilora(*said, "--json", "--paper-text", tmp_path / "paper.txt")
     assert json.loads(again.out)["verdict"] == verdict
     assert f"verilora judge {out} --paper-text {tmp_path / 'paper.txt'}" in again.err
+    signed = verilora("verify", out)
+    assert signed.status == 0, signed.out
+    assert "achieves accuracy" in signed.out
     judged = verilora("judge", out)
     assert judged.status == 0, judged.out
     assert "verdict.json is the same to the" in judged.out

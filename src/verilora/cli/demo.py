@@ -14,6 +14,7 @@ from verilora.cli.pages import draw_verdict
 from verilora.cli.progress import drawn_together
 from verilora.cli.runs import Force
 from verilora.cli.seeds import parse_seeds
+from verilora.cli.signing import leave_claim
 from verilora.cli.terminal import Terminal
 from verilora.errors import MissingExtraError, OutputError
 
@@ -84,7 +85,8 @@ def demo(
     terminal.note(INTRODUCTION + "\n")
     document = _train_all(terminal, out, seeds=numbers, force=force)
     outcome = Outcome.of(out, numbers, document=document)
-    terminal.tell(*told(outcome), mapping={"recipe": RECIPE, **to_mapping(outcome)})
+    signed = leave_claim(terminal, out, document=document)
+    terminal.tell(*told(outcome, signed), mapping={"recipe": RECIPE, **to_mapping(outcome)})
 
 
 def _refuse_occupied(out: Path, *, force: bool) -> None:

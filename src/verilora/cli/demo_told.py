@@ -89,12 +89,12 @@ def to_mapping(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def told(outcome: Outcome) -> list[Any]:
-    """All that is printed, text and table, in its order."""
+def told(outcome: Outcome, signed: str) -> list[Any]:
+    """All that is printed, text and table, in its order; `signed` says how to check the claim."""
     shown = [*_seed_by_seed(outcome), gain(outcome)]
     judged = ["", *verdict_told(outcome.document)]
     sentences = "\n".join(textwrap.fill(sentence, WIDTH) for sentence in (*shown, *judged))
-    return [_table(outcome), sentences, "\n" + _whereabouts(outcome)]
+    return [_table(outcome), sentences, f"\n{signed}", "\n" + _whereabouts(outcome)]
 
 
 def gain(outcome: Outcome) -> str:

@@ -14,6 +14,7 @@ from verilora.cli.pages import draw_verdict
 from verilora.cli.progress import drawn_together
 from verilora.cli.runs import Settings
 from verilora.cli.seeds import parse_seeds
+from verilora.cli.signing import leave_claim
 from verilora.cli.terminal import Terminal
 
 ANCHORS = Path("runs/anchors/anchors.json")
@@ -160,7 +161,8 @@ def _run(
     from verilora.verdict.tell import tell
 
     told = tell(document, directory=str(directory))
-    terminal.tell(told, "\n" + _places(directory), mapping=document.to_mapping())
+    signed = leave_claim(terminal, directory, document=document)
+    terminal.tell(told, f"\n{_places(directory)}\n\n{signed}", mapping=document.to_mapping())
 
 
 def _read(*, paper_text: Path | None, anchors: Path | None) -> dict[str, Any]:
@@ -215,6 +217,7 @@ def _places(directory: Path) -> str:
         ("page", "report.html"),
         ("picture", "verdict.png"),
         ("verdict", "verdict.json"),
+        ("claim", "claim.json"),
         ("fixed before", "preregistration.json"),
     ]
     told = aligned([(name, str(directory / file)) for name, file in rows], indent="  ")

@@ -25,6 +25,12 @@ from verilora.reproduce.seeds import Hear, run_jobs
 from verilora.train.directory import RunDirectory
 from verilora.train.lock import locked
 
+LEFT = (
+    *("verdict.json", "verdict.png", "report.html", "claim.json", "claim.dsse.json"),
+    "preregistration.json",
+)
+"""What a comparison leaves beside its runs; the plan goes last."""
+
 
 def compare(
     comparison: Comparison,
@@ -87,7 +93,7 @@ def _claimed(place: Place, *, force: bool) -> Iterator[None]:
 
 def _clear(place: Place, comparison: Comparison, *, others: Sequence[Job]) -> None:
     """Removes the comparison that is here; nothing else."""
-    for name in ("verdict.json", "verdict.png", "report.html", "preregistration.json"):
+    for name in LEFT:
         (place.path / name).unlink(missing_ok=True)
     found = [path for side in SIDES for path in place.path.glob(f"{side}-seed*")]
     for path in (*found, *(job.out for job in others)):
