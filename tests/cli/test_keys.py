@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
+
+from verilora.claims.amend import begin
+from verilora.claims.keys import load_key
+from verilora.claims.trust import seal_trust
 
 
 @pytest.fixture
@@ -55,6 +60,17 @@ def test_who_is_trusted_is_written_and_listed(keys: Any) -> None:
     listed = keys("list")
     assert "version 2" in listed.out and "2030-01-01" in listed.out
     assert json.loads(keys("list", "--json").out)["trust"] == told
+
+
+def test_an_expired_file_is_said_to_be(keys: Any, home: Path) -> None:
+    folder = home / "config/verilora/keys"
+    root = load_key(folder / "root.pem")
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    path = home / "old.dsse.json"
+    path.write_bytes(seal_trust(begin(root.public, now=long_ago), [root]))
+    told = keys("list", "--trust", path)
+    assert told.status == 0
+    assert "EXPIRED on 2020-12-31" in told.out
 
 
 def test_nobody_else_changes_it(keys: Any) -> None:

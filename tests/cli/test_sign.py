@@ -31,6 +31,9 @@ def test_a_run_is_signed_beside_its_files(run: Path, verilora: Any) -> None:
     words = verilora("sign", run, "--force")
     assert told["digest"] in words.out
     assert f"verilora verify {run}" in words.err
+    assert "no trust file yet" in words.err
+    assert verilora("keys", "trust", "default").status == 0
+    assert "no trust file" not in verilora("sign", run, "--force").err
 
 
 def test_it_goes_where_it_is_wanted(run: Path, verilora: Any, tmp_path: Path) -> None:

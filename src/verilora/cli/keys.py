@@ -265,7 +265,10 @@ def _checked(kind: Any, entry: dict[str, Any]) -> Any:
 
 
 def _trust_told(found: Any) -> str:
+    from datetime import UTC, datetime
+
     from verilora.cli.columns import columns
+    from verilora.records.trust import instant
 
     rows = [("trusted", "for", "until", "id")]
     for key in found.trusted:
@@ -274,5 +277,7 @@ def _trust_told(found: Any) -> str:
             until = f"revoked {key.revoked.at[:10]}"
         rows.append((key.name, " ".join(key.roles), until, key.id))
     roots = ", ".join(f"{key.name} ({key.id})" for key in found.roots)
-    head = f"trust file, version {found.version}, until {found.expires_at[:10]}; root {roots}"
+    ended = instant(found.expires_at) <= datetime.now(UTC)
+    until = f"EXPIRED on {found.expires_at[:10]}" if ended else f"until {found.expires_at[:10]}"
+    head = f"trust file, version {found.version}, {until}; root {roots}"
     return f"{head}\n{columns(rows, numbers=())}" if found.trusted else f"{head}; no keys yet"

@@ -59,7 +59,7 @@ def sign(
     from verilora.claims.envelope import open_envelope
     from verilora.claims.envelope import sign as seal
     from verilora.claims.keys import find_key
-    from verilora.claims.places import key_folder
+    from verilora.claims.places import key_folder, trust_path
     from verilora.claims.seal import read_for_signing
     from verilora.errors import OutputError
 
@@ -72,9 +72,9 @@ def sign(
     write_whole(place, content + b"\n")
     checked = path if path.is_dir() and out is None else place
     _tell(terminal, found, digest=open_envelope(content).digest, place=place, key=private.id)
-    terminal.note(
-        f"\nAnyone with your trust file checks it, offline, by\n  verilora verify {checked}"
-    )
+    terminal.note(f"\nAnyone with your trust file checks it, offline:\n  verilora verify {checked}")
+    if not trust_path().is_file():
+        terminal.note("You have no trust file yet: verilora keys trust makes one.")
 
 
 def _tell(terminal: Terminal, found: Any, *, digest: str, place: Path, key: str) -> None:
