@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import mrpc
+from benchmarks import mrpc, registry
 
-BENCHMARKS = {"mrpc": mrpc.main}
+BENCHMARKS = {"mrpc": mrpc.main, "registry": registry.main}
 
 
 def main() -> None:
