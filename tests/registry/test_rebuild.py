@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from verilora.claims.envelope import open_envelope
+from verilora.claims.keys import make_key
 from verilora.errors import RegistryError
-from verilora.registry import Registry, open_registry
+from verilora.registry import Door, Registry, open_registry
+
+STATES = ("valid", "stale-trust", "unknown-key", "revoked")
 
 
 def test_changed_projections_are_mended(registry: Registry, make: Any, rows_of: Any) -> None:
@@ -22,6 +27,44 @@ def test_changed_projections_are_mended(registry: Registry, make: Any, rows_of: 
     assert rows_of(registry) != before
     assert registry.rebuild() == 2
     assert rows_of(registry) == before
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_came_in_whatever_order_is_made_again(
+    small: Registry, make: Any, rows_of: Any, seed: int
+) -> None:
+    chance = random.Random(seed)
+    door = Door(lambda opened, *, now: (chance.choice(STATES), (chance.choice("ab"),), ""))
+    with open_registry(small.url, door=door) as registry:
+        list(registry.admit_many(mixture(make, chance), size=chance.choice([1, 3, 1000])))
+        before = rows_of(registry)
+        assert len(before["notices"]) > 5
+        assert registry.rebuild() == registry.counts().records
+        assert rows_of(registry) == before
+
+
+def mixture(make: Any, chance: random.Random) -> list[bytes]:
+    """Envelopes of all kinds in any order, some by two keys, with notices about any of them."""
+    records = [make.claim(f"Method{n}", tags=chance.sample("abcde", 2)) for n in range(8)]
+    records += [
+        make.verdict(
+            id=str(n),
+            kind=chance.choice(["POST", "POST", "PRE"]),
+            protocol_match=chance.choice(["near", "proxy", None]),
+            computed_at=f"2026-01-{chance.randrange(1, 9):02}T00:00:00Z",
+        )
+        for n in range(8)
+    ]
+    envelopes = [make.sign(record) for record in records]
+    for _ in range(10):
+        about = open_envelope(chance.choice(envelopes)).digest
+        kind = chance.choice(["retraction", "dispute"])
+        reason = f"reason {chance.random()}"
+        envelopes.append(make.sign(make.notice(about, kind, reason=reason)))
+    other = make_key("other")
+    envelopes += [make.sign(record, other) for record in chance.sample(records, 4)]
+    chance.shuffle(envelopes)
+    return envelopes
 
 
 @pytest.mark.parametrize("column", ["blobs SET content", "log SET envelope"])

@@ -146,7 +146,7 @@ def _engine(url: URL) -> Engine:
 def _set_up(connection: Any, _record: Any) -> None:
     # None leaves BEGIN to us: the driver's own would come too late for a consistent read.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-16384"):
         connection.execute(f"PRAGMA {pragma}").close()
 
 
