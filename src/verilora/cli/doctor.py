@@ -34,6 +34,7 @@ EXTRAS = {
     ),
     "tensorboard": ("curves in TensorBoard", "pip install 'verilora[tensorboard]'"),
     "pypdf": ("papers as PDF, for their quotes", "pip install 'verilora[pdf]'"),
+    "fastapi": ("pages of a registry", "pip install 'verilora[web]'"),
     "psycopg": ("a registry in PostgreSQL", "pip install 'verilora[postgres]'"),
     "peft": ("reading our adapters in PEFT", "pip install peft"),
 }
