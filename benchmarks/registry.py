@@ -31,6 +31,7 @@ MANY, ALL = 10_000, 100_000
 MOST_SECONDS = 20.0
 """For MANY claims from a file of lines."""
 MOST_MILLISECONDS = {"a claim by its id": 2.0}
+"""For the median; the hundredth slowest tells more of what else the machine did."""
 READINGS = 300
 WORDS = [
     f"{first}{last}"
@@ -107,7 +108,7 @@ def _read(registry: Registry) -> Iterator[dict[str, Any]]:
         told = sorted(_timed(reading) for _ in range(READINGS))
         most = MOST_MILLISECONDS.get(case)
         yield _row(f"{case}, of {ALL:,}, median milliseconds", statistics.median(told), goal=most)
-        yield _row(f"{case}, of {ALL:,}, p99 milliseconds", told[READINGS * 99 // 100], goal=most)
+        yield _row(f"{case}, of {ALL:,}, p99 milliseconds", told[READINGS * 99 // 100], goal=None)
 
 
 def _timed(reading: Callable[[], Any]) -> float:
