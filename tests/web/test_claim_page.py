@@ -51,6 +51,8 @@ def test_what_it_rests_on_is_linked_where_it_is_kept(filled) -> None:
 
 
 def test_a_line_of_a_list(filled) -> None:
-    assert item_of(filled.registry.claim(filled.claims[0].id)).mark == ""
-    assert item_of(filled.registry.claim(filled.performance.id)).mark == "reproduced"
-    assert item_of(filled.registry.claim(filled.gone.id)).mark == "retracted"
+    house = Site(filled.registry)
+    for claim, mark in ((filled.claims[0], ""), (filled.performance, "reproduced")):
+        view = house.claim(claim.id)
+        assert item_of(view, house.verdict_of(view)).mark == mark
+    assert item_of(house.claim(filled.gone.id), None).mark == "retracted"

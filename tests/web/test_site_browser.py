@@ -66,9 +66,15 @@ def page(browser):
     opened.faults = []
     opened.on("console", lambda told: opened.faults.append(f"{told.type}: {told.text}"))
     opened.on("pageerror", lambda error: opened.faults.append(str(error)))
-    opened.on("requestfailed", lambda request: opened.faults.append(request.url))
+    opened.on("requestfailed", lambda request: _failed(opened, request))
     yield opened
     context.close()
+
+
+def _failed(page, request) -> None:
+    # A picture that was still on its way when the next page was opened is no fault.
+    if request.failure != "net::ERR_ABORTED":
+        page.faults.append(f"{request.url}: {request.failure}")
 
 
 def keep(page, name: str) -> None:

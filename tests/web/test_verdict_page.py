@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-from verilora.web import verdict_page
 from verilora.web.links import Links
-from verilora.web.verdict_page import checks_of, item_of, told_of, verdict_facts
+from verilora.web.verdict_page import checks_of, item_of, verdict_facts
 
 LINKS = Links("https://x.example")
-
-
-def test_a_verdict_is_judged_once(filled, monkeypatch) -> None:
-    view = filled.registry.verdict(filled.verdict.digest)
-    first = told_of(view.entry.digest, view.document)
-    monkeypatch.setattr(verdict_page, "facts_of", None)
-    assert told_of(view.entry.digest, view.document) is first
-
-
-def test_memory_has_an_end(filled, monkeypatch) -> None:
-    monkeypatch.setattr(verdict_page, "_TOLD", {})
-    monkeypatch.setattr(verdict_page, "MOST_KEPT", 1)
-    for entry in (filled.verdict, filled.proxy):
-        told_of(entry.digest, filled.registry.verdict(entry.digest).document)
-    assert len(verdict_page._TOLD) == 1
 
 
 def test_seeds_lead_to_the_runs_that_are_kept(filled) -> None:

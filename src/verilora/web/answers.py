@@ -20,6 +20,7 @@ from verilora.registry.views import (
 )
 from verilora.web import shapes
 from verilora.web.candidates import NOTE, differences_of
+from verilora.web.judged import status_of
 from verilora.web.links import Links, claim_path, paper_path, tag_path, verdict_path
 
 VERDICT_KEYS = (
@@ -126,6 +127,7 @@ def verdict_shape(view: VerdictView, links: Links) -> shapes.VerdictShape:
         digest=view.entry.digest,
         kind=verdict.kind,
         status=verdict.status,
+        judged=status_of(view),
         level=verdict.protocol_match,
         score=verdict.score,
         confidence=verdict.confidence,

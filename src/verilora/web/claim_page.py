@@ -12,9 +12,9 @@ from verilora.charts import comparison_svg
 from verilora.records.claim import Claim
 from verilora.registry.views import ClaimView, RelatedClaim, RunView, VerdictView
 from verilora.web.answers import cited_as
+from verilora.web.judged import told_of
 from verilora.web.links import Links, claim_path, envelope_path, run_path, verdict_path
 from verilora.web.standing import SIGNATURES, Event, history_of, notices_told, state_of
-from verilora.web.verdict_page import told_of
 
 NOWHERE: Mapping[str, str] = {}
 FORMATS = {"BibTeX": "bib", "RIS": "ris", "CSL-JSON": "csl.json", "CITATION.cff": "cff"}
@@ -39,7 +39,7 @@ def claim_facts(
     *,
     verdict: VerdictView | None,
     runs: Sequence[RunView] = (),
-    related: Sequence[RelatedClaim] = (),
+    related: Sequence[Item] = (),
     places: Mapping[str, str] = NOWHERE,
 ) -> dict[str, Any]:
     """What templates/claim.html tells; `runs` and `places` are those kept here."""
@@ -49,7 +49,7 @@ def claim_facts(
         "claim": claim,
         "entry": view.entry,
         "kicker": "A claim about a performance" if claim.performance else "A claim about a fact",
-        "state": state_of(view),
+        "state": state_of(view, verdict),
         "description": f"{claim.statement} Confidence {claim.confidence:.2f}.",
         "notices": notices_told(view.notices, places),
         "tags": claim.tags,
@@ -61,7 +61,7 @@ def claim_facts(
         "checks": checks_of(view, links),
         "parts": _parts(claim),
         "history": history_of(view.entry, view.notices, before=_before(view)),
-        "related": [item_of(one.claim, more=_shares(one.tags)) for one in related],
+        "related": list(related),
         "signature_words": SIGNATURES,
         "twin": f"{claim_path(claim.id)}.json",
         "here": "/claims",
@@ -70,9 +70,9 @@ def claim_facts(
     }
 
 
-def item_of(view: ClaimView, *, more: str = "") -> Item:
+def item_of(view: ClaimView, verdict: VerdictView | None, *, more: str = "") -> Item:
     """A claim as a line of a list."""
-    state, claim = state_of(view), view.claim
+    state, claim = state_of(view, verdict), view.claim
     about = f"confidence {claim.confidence:.2f}" if claim.performance is None else ""
     parts = [about, f"verified {view.last_verified[:10]}"]
     mark = state.word if claim.performance or state.kind != "stands" else ""
@@ -112,6 +112,11 @@ def checks_of(view: ClaimView, links: Links) -> list[tuple[str, str]]:
 
 def _oembed(claim: Claim, links: Links) -> str:
     return links.outside(f"/oembed?url={quote(links.outside(claim_path(claim.id)), safe='')}")
+
+
+def related_item(one: RelatedClaim, verdict: VerdictView | None) -> Item:
+    """A related claim as a line of a list, with the tags it shares."""
+    return item_of(one.claim, verdict, more=_shares(one.tags))
 
 
 def _shares(tags: Sequence[str]) -> str:

@@ -23,6 +23,7 @@ from verilora.web.finding import Site
 from verilora.web.limits import MOST
 from verilora.web.links import HEX, envelope_path, payload_path
 from verilora.web.page import files
+from verilora.web.standing import state_of
 
 ALL = Filter()
 File = tuple[str, bytes]
@@ -117,10 +118,11 @@ def _claim(house: Site, entry: Entry, *, done: set[str]) -> Iterator[File]:
         return
     done.add(named.id)
     view = house.claim(named.id)
+    state = state_of(view, house.verdict_of(view))
     related, links = house.registry.related(view.id), house.links
     yield f"claims/{view.id}.html", site.claim_of(house, view, related=related).encode()
     yield f"embed/{view.id}.html", site.embed_of(house, view).encode()
-    yield f"badge/{view.id}.svg", sharing.badge_of(view, links).encode()
+    yield f"badge/{view.id}.svg", sharing.badge_of(state, links).encode()
     content = data.claim_of(house, view, related=related)
     yield from _twice(f"claims/{view.id}.json", content)
     for ending in FORMATS.values():

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from verilora.registry.views import AnchorView, Counts, PaperView
 from verilora.report.verdict import ARXIV, ICONS
 from verilora.verdict.meaning import status_told
+from verilora.web.judged import status_of
 from verilora.web.links import Links, paper_path
 
 ANCHOR_ICONS = {"healthy": "✓", "drift": "✗", "no data": "–"}
@@ -72,7 +73,7 @@ def paper_item(view: PaperView) -> PaperItem:
     about = f"arXiv:{view.arxiv_id} · {count}"
     if view.post is None:
         return PaperItem(view.arxiv_id, title, "", "", "", about)
-    status = view.post.status
+    status = status_of(view.post)
     return PaperItem(view.arxiv_id, title, status, ICONS[status], status_told(status), about)
 
 

@@ -194,6 +194,9 @@ class VerdictShape(Shape):
     digest: str
     kind: Literal["POST", "PRE"]
     status: str
+    """As the document has it."""
+    judged: str
+    """As the rules judge it, which is never higher."""
     level: str | None = None
     score: float | None = None
     confidence: float | None = None

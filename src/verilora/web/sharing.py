@@ -18,7 +18,7 @@ from verilora.web.limits import PAGE
 from verilora.web.links import Links, claim_path
 from verilora.web.page import fill
 from verilora.web.problems import missing
-from verilora.web.standing import state_of
+from verilora.web.standing import State, state_of
 
 HEIGHT = 360
 """Of an embedded claim, in CSS pixels; its width is all there is."""
@@ -48,12 +48,12 @@ _CLAIM = re.compile(r"/(?:claims|embed)/([0-9a-f]{16})(?:\.html|/)?")
 
 def badge(site: Site, claim: str) -> str:
     """The claim's state as a small picture: a sign and a word, and a colour that adds nothing."""
-    return badge_of(site.claim(claim), site.links)
+    view = site.claim(claim)
+    return badge_of(state_of(view, site.verdict_of(view)), site.links)
 
 
-def badge_of(view: ClaimView, links: Links) -> str:
-    """As `badge`, of a claim that was found already."""
-    state = state_of(view)
+def badge_of(state: State, links: Links) -> str:
+    """As `badge`, of a claim whose state is known."""
     left = round(len(LABEL) * LETTER) + SPACE
     width = left + round((len(state.word) + 2) * LETTER) + SPACE
     colour = COLOURS.get(state.kind, OTHERWISE)
@@ -83,7 +83,9 @@ def feed(site: Site) -> str:
     links = site.links
     views = site.page(site.registry.claims, limit=PAGE, cursor=None).items
     newest = max((_changed(view) for view in views), default="1970-01-01T00:00:00Z")
-    entries = "".join(_entry(view, links) for view in views)
+    entries = "".join(
+        _entry(view, state_of(view, site.verdict_of(view)), links=links) for view in views
+    )
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">\n'
         f"<title>verilora: newest claims</title>\n<id>{escape(links.outside('/feed.atom'))}</id>\n"
@@ -109,8 +111,7 @@ def _oembed(
     }
 
 
-def _entry(view: ClaimView, links: Links) -> str:
-    state = state_of(view)
+def _entry(view: ClaimView, state: State, *, links: Links) -> str:
     tags = "".join(f"<category term={quoteattr(tag)}/>" for tag in view.claim.tags)
     return (
         f"<entry>\n<title>{escape(view.claim.statement)}</title>\n"

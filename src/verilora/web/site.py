@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from verilora.registry.verdicts import Filter
 from verilora.registry.views import ClaimView, RelatedClaim, RunView, VerdictView
 from verilora.web import listings
-from verilora.web.claim_page import claim_facts
+from verilora.web.claim_page import Item, claim_facts, related_item
 from verilora.web.claim_page import item_of as claim_item
 from verilora.web.finding import MOST_FOUND, Site
 from verilora.web.limits import MOST, PAGE
@@ -16,7 +16,7 @@ from verilora.web.methodology import METHODOLOGY, sections
 from verilora.web.page import fill
 from verilora.web.problems import Problem, missing
 from verilora.web.run_page import run_facts
-from verilora.web.standing import notices_told, state_of
+from verilora.web.standing import notices_told
 from verilora.web.verdict_page import item_of as verdict_item
 from verilora.web.verdict_page import verdict_facts
 
@@ -34,7 +34,7 @@ def home(site: Site) -> str:
         site.links,
         figures=listings.figures_of(site.registry.counts()),
         verdicts=[verdict_item(view) for view in verdicts.items],
-        claims=[claim_item(view) for view in claims.items],
+        claims=[_item(site, view) for view in claims.items],
         tags=site.registry.tags()[:30],
         twin="/index.json",
         here="/",
@@ -52,7 +52,7 @@ def search(site: Site, text: str) -> str:
         text=text,
         lead=(many if len(hits) != 1 else "1 claim") if hits else "",
         nothing=nothing,
-        claims=[claim_item(hit.claim, more=_holds(hit.words)) for hit in hits],
+        claims=[_item(site, hit.claim, more=_holds(hit.words)) for hit in hits],
     )
     return fill("list.html", site.links, twin="", **told)
 
@@ -64,7 +64,7 @@ def claims(site: Site, *, cursor: str | None = None, onward: str = "") -> str:
         "Claims",
         here="/claims",
         text="",
-        claims=[claim_item(view) for view in page.items],
+        claims=[_item(site, view) for view in page.items],
         next=onward or listings.next_page("/claims", page.next_cursor, links=site.links),
         nothing="" if page.items else "No claim is kept here.",
     )
@@ -83,7 +83,7 @@ def claim_of(site: Site, view: ClaimView, *, related: Sequence[RelatedClaim]) ->
         site.links,
         verdict=site.verdict_of(view),
         runs=site.runs_of(view),
-        related=related,
+        related=[related_item(one, site.verdict_of(one.claim)) for one in related],
         places=site.places_of(view.notices),
     )
     return fill("claim.html", site.links, **facts)
@@ -102,7 +102,7 @@ def embed_of(site: Site, view: ClaimView) -> str:
         "embed.html",
         site.links,
         claim=view.claim,
-        state=state_of(view),
+        state=facts["state"],
         notices=notices_told(view.notices, {}),
         quote=quotes[0] if quotes else "",
         verified=view.last_verified[:10],
@@ -187,7 +187,7 @@ def tag(site: Site, name: str, *, cursor: str | None = None, onward: str = "") -
         name,
         here="/tags",
         kicker="Tag",
-        claims=[claim_item(view) for view in page.items],
+        claims=[_item(site, view) for view in page.items],
         next=onward or listings.next_page(f"/tags/{name}", page.next_cursor, links=site.links),
     )
     return fill("list.html", site.links, twin=f"/tags/{name}.json", **told)
@@ -210,6 +210,10 @@ def problem(site: Site, fault: Problem) -> str:
     """A fault, for people."""
     told = {"title": fault.title, "status": fault.status, "detail": fault.detail}
     return fill("problem.html", site.links, **told)
+
+
+def _item(site: Site, view: ClaimView, *, more: str = "") -> Item:
+    return claim_item(view, site.verdict_of(view), more=more)
 
 
 def _runs(site: Site, view: VerdictView) -> Mapping[int, str]:

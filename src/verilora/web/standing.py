@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from verilora.registry.views import ClaimView, Entry, NoticeView
+from verilora.records.claim import Performance
+from verilora.registry.views import ClaimView, Entry, NoticeView, VerdictView
 from verilora.report.verdict import ICONS
+from verilora.verdict.lower import meet
 from verilora.verdict.meaning import STATUS, status_told
+from verilora.web.judged import status_of
 
 SIGNS = {"standing": "✓", "disputed": "!", "superseded": "↻", "retracted": "✗"}
 WORDS = {"standing": "stands", "disputed": "disputed", "superseded": "superseded"}
@@ -59,7 +62,7 @@ class Event(NamedTuple):
     text: str
 
 
-def state_of(view: ClaimView) -> State:
+def state_of(view: ClaimView, verdict: VerdictView | None) -> State:
     """A claim's state: what was said later, else its verdict's status, else that it stands."""
     standing, claim = view.entry.standing, view.claim
     if standing != "standing":
@@ -68,8 +71,23 @@ def state_of(view: ClaimView) -> State:
     held = claim.performance
     if held is None:
         return State("stands", SIGNS[standing], WORDS[standing], _sentence(confidence))
-    told = f"{_upper(STATUS[held.status])}. Protocol: {held.level}. {_sentence(confidence)}"
-    return State(held.status, ICONS[held.status], status_told(held.status), told)
+    return _of_performance(held, verdict, confidence=_sentence(confidence))
+
+
+def _of_performance(held: Performance, verdict: VerdictView | None, *, confidence: str) -> State:
+    """No higher than the verdict that it rests on, as the rules judge that one."""
+    if verdict is None:
+        told = f"It says '{status_told(held.status)}', and its verdict is not kept here."
+        return State("pending", ICONS["pending"], "not shown", told)
+    standing = verdict.entry.standing
+    if standing in ("retracted", "superseded"):
+        told = f"The verdict that it rests on was {standing}."
+        return State(standing, SIGNS[standing], f"verdict {standing}", told)
+    status = meet(held.status, status_of(verdict))
+    told = f"{_upper(STATUS[status])}. Protocol: {held.level}."
+    if status != held.status:
+        told += f" The claim says '{status_told(held.status)}'; the rules allow no more than this."
+    return State(status, ICONS[status], status_told(status), f"{told} {confidence}")
 
 
 def notices_told(notices: Iterable[NoticeView], places: Mapping[str, str]) -> list[Told]:

@@ -6,18 +6,14 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from verilora.records.verdict import VerdictDocument
 from verilora.registry.views import VerdictView
-from verilora.report.verdict import ICONS, facts_of
+from verilora.report.verdict import ICONS
 from verilora.report.verdict_tables import Links as RunLinks
 from verilora.report.verdict_tables import seeds_told
 from verilora.verdict.meaning import cited, headline, plan_of, status_told
+from verilora.web.judged import status_of, told_of
 from verilora.web.links import Links, envelope_path, paper_path, verdict_path
 from verilora.web.standing import SIGNATURES, Event, history_of, notices_told
-
-MOST_KEPT = 256
-_TOLD: dict[str, dict[str, Any]] = {}
-"""Digest -> what is told: judging takes some milliseconds, and a record never changes."""
 
 
 class Item(NamedTuple):
@@ -30,15 +26,6 @@ class Item(NamedTuple):
     mark: str
     about: str
     more: str
-
-
-def told_of(digest: str, document: VerdictDocument) -> dict[str, Any]:
-    """As `report.verdict.facts_of`, remembered by the digest."""
-    if digest not in _TOLD:
-        if len(_TOLD) >= MOST_KEPT:
-            _TOLD.clear()
-        _TOLD[digest] = facts_of(document, links=RunLinks())
-    return _TOLD[digest]
 
 
 def verdict_facts(
@@ -68,9 +55,9 @@ def item_of(view: VerdictView) -> Item:
     verdict, plan = view.verdict, plan_of(view.document)
     gone = view.entry.standing in ("superseded", "retracted", "disputed")
     mark = (
-        f"{status_told(verdict.status)}, {view.entry.standing}"
+        f"{status_told(status_of(view))}, {view.entry.standing}"
         if gone
-        else status_told(verdict.status)
+        else status_told(status_of(view))
     )
     if verdict.kind == "PRE":
         mark = "preregistered"
@@ -78,8 +65,8 @@ def item_of(view: VerdictView) -> Item:
     level = f"protocol {verdict.protocol_match}" if verdict.protocol_match else ""
     day = (verdict.computed_at or view.entry.admitted_at)[:10]
     more = " · ".join(part for part in (level, day) if part)
-    kind = view.entry.standing if gone else verdict.status
-    icon = ICONS[verdict.status]
+    kind = view.entry.standing if gone else status_of(view)
+    icon = ICONS[status_of(view)]
     return Item(view.entry.digest, told, kind, icon, mark, cited(verdict.claim_citation), more)
 
 
