@@ -50,11 +50,13 @@ def serve(
     """
     serving = _web()
     from verilora.claims.trust import load_trust
-    from verilora.registry import open_registry
+    from verilora.registry import Door, open_registry
+    from verilora.registry.trusting import door_of
     from verilora.web.seed import seed
 
     whom = None if trust is None else load_trust(trust)
-    with open_registry(database) as registry:
+    door = Door() if whom is None else door_of(whom, require_trust=False)
+    with open_registry(database, door=door) as registry:
         count = seed(registry, _seed_key())
         if count:
             terminal.note(f"the registry was empty and begins with {count} claims")
