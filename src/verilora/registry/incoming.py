@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass
 from datetime import datetime
@@ -101,8 +102,12 @@ def read_kept(opened: Opened) -> tuple[Kind, Admitted]:
     return cast(Kind, kind), found
 
 
+@functools.lru_cache(maxsize=2048)
 def read_blob(content: bytes, kind: type[Kept]) -> Kept:
-    """The record in a payload's bytes, which were checked when they came in."""
+    """The record in a payload's bytes, which were checked when they came in.
+
+    Bytes are kept for good and records are frozen, so that one reading serves all who ask.
+    """
     return kind.model_validate(json.loads(content)["predicate"])
 
 
