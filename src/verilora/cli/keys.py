@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from verilora.cli.command import command
+from verilora.cli.desk import Desk
 from verilora.cli.passphrase import PassphraseFile, ask_new, read_passphrase, unlocked
 from verilora.cli.terminal import Terminal
 
@@ -208,54 +208,15 @@ def revoke(  # limit: one parameter for each option of the command
     terminal.tell(f"{_trust_told(made)}\n\n{desk.file}", mapping=made.to_mapping())
 
 
-@dataclass
-class _Desk:
-    """Where a trust file is changed: the file, the folder of keys, and the root that signs."""
-
-    file: Path
-    folder: Path
-    root: Any
-
-    def next_version(self, days: int) -> Any:
-        from datetime import UTC, datetime
-
-        from verilora.claims.amend import begin, renew
-        from verilora.claims.trust import load_trust
-
-        now = datetime.now(UTC)
-        if not self.file.exists():
-            return begin(self.root.public, now=now, days=days)
-        return renew(load_trust(self.file), now=now, days=days)
-
-    def public(self, wanted: str) -> Any:
-        from verilora.claims.keys import PRIVATE, PUBLIC, find_key, read_public
-
-        path = Path(wanted)
-        if not (wanted.endswith(PUBLIC) and path.is_file()):
-            private = find_key(wanted, self.folder)
-            path = private.with_name(private.name.removesuffix(PRIVATE) + PUBLIC)
-        return read_public(path.read_bytes(), name=str(path))
-
-    def write(self, made: Any) -> None:
-        from verilora.atomic import write_whole
-        from verilora.claims.trust import read_trust, remember, seal_trust
-
-        content = seal_trust(made, [self.root])
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        # Remembered first: what the next reader would refuse is not written.
-        remember(read_trust(content), name=str(self.file))
-        write_whole(self.file, content + b"\n")
-
-
 def _desk(
     file: Path | None, directory: Path | None, *, root: str, passphrase_file: Path | None
-) -> _Desk:
+) -> Desk:
     from verilora.claims.keys import find_key
     from verilora.claims.places import key_folder, trust_path
 
     folder = directory or key_folder()
     key = unlocked(find_key(root, folder), passphrase_file)
-    return _Desk(file or trust_path(), folder, key)
+    return Desk(file or trust_path(), folder, key)
 
 
 def _checked(kind: Any, entry: dict[str, Any]) -> Any:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from verilora.cli.desk import Desk
 from verilora.cli.terminal import Terminal
 from verilora.errors import VeriloraError
 
@@ -35,13 +36,13 @@ def leave_claim(terminal: Terminal, directory: Path, *, document: Any) -> str:
 def _write_claim(directory: Path, document: Any) -> bool:
     """True if claim.json was written; false if it is there and about this very verdict."""
     from verilora.atomic import write_whole
+    from verilora.claims.amend import moment
     from verilora.claims.issue import claim_of
 
     path = directory / "claim.json"
     if _verdict_of(path) == document.digest:
         return False
-    at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    write_whole(path, claim_of(document, at=at).canonical())
+    write_whole(path, claim_of(document, at=moment(datetime.now(UTC))).canonical())
     return True
 
 
@@ -81,17 +82,13 @@ def _key(terminal: Terminal) -> Any:
 
 def _trust(key: Any) -> None:
     """The first trust file: the key is its own root, for every kind of record."""
-    from verilora.atomic import write_whole
-    from verilora.claims.amend import begin, with_key
-    from verilora.claims.places import trust_path
-    from verilora.claims.trust import seal_trust
+    from verilora.claims.amend import DAYS, with_key
+    from verilora.claims.places import key_folder, trust_path
     from verilora.records.trust import ROLES, TrustedKey
 
-    made = begin(key.public, now=datetime.now(UTC))
+    desk = Desk(trust_path(), key_folder(), key)
     trusted = TrustedKey.model_validate({**key.public.to_mapping(), "roles": list(ROLES)})
-    path = trust_path()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, seal_trust(with_key(made, trusted), [key]))
+    desk.write(with_key(desk.next_version(DAYS), trusted))
 
 
 def _seal(directory: Path, key: Any) -> None:
