@@ -20,8 +20,8 @@ from verilora.records.recipe import Recipe
 from verilora.records.target import Likeness, Setup, Target
 from verilora.reproduce.inputs import inputs_of
 from verilora.reproduce.start import likeness_of_start
-from verilora.train.material import Material, gather
-from verilora.train.plan import Plan, plan_for
+from verilora.train.material import gather
+from verilora.train.plan import Plan, plan_of
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,8 @@ def look_around(target: Target, recipe: Recipe, *, weights: bool = True) -> Circ
         truncated=sum(part.truncated for part in parts),
         environment=environment(),
     )
-    plan, inputs = _plan(material), inputs_of(material) if weights else None
+    plan, inputs = plan_of(material), inputs_of(material) if weights else None
     return Circumstances(setup, plan, answers[target.metric], inputs)
-
-
-def _plan(material: Material) -> Plan:
-    try:
-        return plan_for(material)
-    except (NotImplementedError, RuntimeError):  # a base that cannot be traced without contents
-        return plan_for(material, contents=True)
 
 
 def likeness_of_base(target: Target, recipe: Recipe, *, place: Path) -> tuple[Likeness, str]:

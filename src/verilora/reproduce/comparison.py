@@ -14,7 +14,7 @@ from verilora.reproduce.directory import SIDES
 from verilora.reproduce.inputs import inputs_of
 from verilora.reproduce.registration import FAILED_RUN
 from verilora.train.material import Material, gather
-from verilora.train.plan import plan_for
+from verilora.train.plan import plan_of
 from verilora.verdict.comparison import comparison_margin
 from verilora.verdict.conclude import Stamp, preregister
 from verilora.verdict.contrast import rows_between
@@ -68,7 +68,7 @@ def register(comparison: Comparison, *, stamp: Stamp) -> Registered:
     material = gather(comparison.ours)
     metric, items = material.dataset.task.metrics[0], len(material.validation.labels)
     sides = (material, _other(material, comparison.reference))
-    plans = [plan_for(side) for side in sides]
+    plans = [plan_of(side) for side in sides]
     rows = rows_between(
         comparison.ours,
         comparison.reference,

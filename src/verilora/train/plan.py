@@ -101,7 +101,11 @@ def plan(recipe: Recipe, *, tokens_per_second: float | None = None) -> Plan:
     `tokens_per_second` (padding included) gives a time. A base that cannot be traced without
     contents is traced with random ones. Raises what `gather` and `attach` raise.
     """
-    material = gather(recipe, weights=False)
+    return plan_of(gather(recipe, weights=False), tokens_per_second=tokens_per_second)
+
+
+def plan_of(material: Material, *, tokens_per_second: float | None = None) -> Plan:
+    """As `plan`, for what was gathered already."""
     try:
         return plan_for(material, tokens_per_second=tokens_per_second)
     except VeriloraError:
