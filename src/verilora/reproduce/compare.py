@@ -9,7 +9,6 @@ seed of each side (lora-seed0, full-seed0, ...), and verdict.json, which follows
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from verilora.reproduce.registration import stamp_now, take_up
 from verilora.reproduce.results import FAILED
 from verilora.reproduce.seeds import Hear, run_jobs
 from verilora.train.directory import RunDirectory
-from verilora.train.lock import locked
+from verilora.train.lock import made_and_locked
 
 LEFT = (
     *("verdict.json", "verdict.png", "report.html", "claim.json", "claim.dsse.json"),
@@ -51,7 +50,7 @@ def compare(
     place, made = Place(out), register(comparison, stamp=stamp_now())
     if force:
         _clear(place, comparison, others=others)
-    with _claimed(place, force=force):
+    with made_and_locked(place.path) if force else place.claimed():
         pre = _keep_or_take_up(place, made.verdict)
         jobs = [*_jobs(comparison, place, pre=pre), *others]
         run_jobs(jobs, workers=workers or workers_for(len(jobs), made.peak_bytes), listen=listen)
@@ -78,17 +77,6 @@ def _keep_or_take_up(place: Place, made: Verdict) -> Verdict:
     if before is None:
         place.keep(place.preregistration_file, made.canonical())
     return before or made
-
-
-@contextlib.contextmanager
-def _claimed(place: Place, *, force: bool) -> Iterator[None]:
-    if not force:
-        with place.claimed():
-            yield
-        return
-    place.path.mkdir(parents=True, exist_ok=True)
-    with locked(place.path):
-        yield
 
 
 def _clear(place: Place, comparison: Comparison, *, others: Sequence[Job]) -> None:

@@ -16,7 +16,7 @@ from verilora.records.reading import read_record
 from verilora.records.target import Target
 from verilora.records.verdict import Verdict, VerdictDocument, read_document
 from verilora.train.lock import NAME as LOCK
-from verilora.train.lock import locked
+from verilora.train.lock import made_and_locked
 
 SEED = "seed-{}"
 SIDES = ("lora", "full")
@@ -50,28 +50,15 @@ class Place:
 
         Raises OutputError if it holds something else, or another process works in it.
         """
-        new = not self.path.exists()
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
+        with made_and_locked(self.path):
             found = sorted(item.name for item in self.path.iterdir() if item.name != LOCK)
-        except OSError as error:
-            raise OutputError(
-                f"cannot make the directory {self.path}: {error.strerror}; choose another",
-                path=self.path,
-            ) from error
-        if found and not self.preregistration_file.exists():
-            raise OutputError(
-                f"{self.path} is not empty ({', '.join(found[:3])}) and holds no reproduction; "
-                "nothing is overwritten unasked: choose another directory",
-                path=self.path,
-            )
-        try:
-            with locked(self.path):
-                yield
-        finally:
-            if new:
-                with contextlib.suppress(OSError):
-                    self.path.rmdir()
+            if found and not self.preregistration_file.exists():
+                raise OutputError(
+                    f"{self.path} is not empty ({', '.join(found[:3])}) and holds no reproduction; "
+                    "nothing is overwritten unasked: choose another directory",
+                    path=self.path,
+                )
+            yield
 
     def target(self) -> Target:
         """What was aimed at. Raises DataError if it is not there or damaged."""

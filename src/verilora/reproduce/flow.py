@@ -1,7 +1,8 @@
 """The whole flow: wish -> preregistration -> runs -> verdict. Every step leaves its record.
 
 from verilora.recipes.targets import find_target
-from verilora.reproduce import Wish, reproduce
+from verilora.reproduce.flow import reproduce
+from verilora.reproduce.wish import Wish
 reproduce(Wish(find_target("lora/table2/roberta-base/mrpc"), data="mrpc/"), "runs/mrpc")
 """
 

@@ -13,7 +13,7 @@ from verilora.recipes.check import check_recipe
 from verilora.records.recipe import Recipe
 from verilora.records.run import Run
 from verilora.train.lock import NAME as LOCK
-from verilora.train.lock import locked
+from verilora.train.lock import made_and_locked
 
 FILES = (
     "recipe.toml",
@@ -51,21 +51,8 @@ class RunDirectory:
 
         Raises OutputError if it cannot be made or another run writes to it.
         """
-        new = not self.path.exists()
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"cannot make the directory {self.path}: {error.strerror}; choose another",
-                path=self.path,
-            ) from error
-        try:
-            with locked(self.path):
-                yield
-        finally:
-            if new:
-                with contextlib.suppress(OSError):
-                    self.path.rmdir()
+        with made_and_locked(self.path):
+            yield
 
     def refuse_occupied(self) -> None:
         """Raises OutputError if anything is here; says how to go on if it is a run."""

@@ -18,6 +18,29 @@ NAME = ".lock"
 
 
 @contextlib.contextmanager
+def made_and_locked(directory: Path) -> Iterator[None]:
+    """Makes the directory and locks it; if it was new and stayed empty, it goes again.
+
+    Raises OutputError if it cannot be made or another run writes to it.
+    """
+    new = not directory.exists()
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot make the directory {directory}: {error.strerror}; choose another",
+            path=directory,
+        ) from error
+    try:
+        with locked(directory):
+            yield
+    finally:
+        if new:
+            with contextlib.suppress(OSError):
+                directory.rmdir()
+
+
+@contextlib.contextmanager
 def locked(directory: Path) -> Iterator[None]:
     """Holds the directory's lock file while inside; the system lets go if the process dies.
 
