@@ -28,6 +28,7 @@ epochs = 30
 learning_rate = 4e-4
 seed = 0
 """
+FIRST = "sha256:cdf4b076587a1f2620192bf89f2b6237a27e424b09a9d08fc71e5fcb579be6eb"
 FILES = {
     "kind": "classification",
     "train": "train.csv",
@@ -66,6 +67,22 @@ def test_digest_is_its_identity() -> None:
     assert recipe(adapter={"alpha": 16.0, "target_modules": ["query", "value"]}) == made
     for section, change in (("training", {"seed": 1}), ("task", {"limit": 5, "name": "mrpc"})):
         assert recipe(**{section: change}).digest != made.digest
+
+
+def test_a_recipe_written_before_a_field_came_keeps_its_digest() -> None:
+    """Made by the first form of the format; runs and verdicts name recipes by it."""
+    assert recipe().digest == FIRST
+    assert recipe(training={"packing": True}).digest != recipe(training={}).digest
+    assert "generation" not in recipe().to_mapping()
+
+
+def test_a_causal_task_has_texts_or_conversations() -> None:
+    files = {"kind": "causal-lm", "train": "a.jsonl", "validation": "b.jsonl"}
+    for said in ({"text_columns": ["text"]}, {"messages_column": "messages"}):
+        assert recipe(task={**files, **said}).task.kind == "causal-lm"
+    both = {"text_columns": ["text"], "messages_column": "messages"}
+    for said in ({}, both):
+        assert "either text_columns" in faults_of(task={**files, **said})[0][1]
 
 
 def test_faults_of_all_sections_are_told_at_once() -> None:

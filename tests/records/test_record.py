@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from pydantic import ValidationError
 
-from verilora.records.record import Record
+from verilora.records.record import Growing, Record
 
 
 class Point(Record):
@@ -57,3 +57,25 @@ def test_replace_checks_again_and_leaves_the_old_one() -> None:
     for wrong in ({"x": "far"}, {"z": 1}):
         with pytest.raises(ValidationError):
             point.replace(**wrong)
+
+
+class _Grown(Growing):
+    LATER: ClassVar[frozenset[str]] = frozenset({"shade"})
+
+    colour: str = "red"
+    shade: str | None = None
+
+
+class _Holder(Record):
+    inner: _Grown = _Grown()
+
+
+def test_a_later_field_at_its_default_changes_no_bytes() -> None:
+    assert _Holder().canonical() == b'{"inner":{"colour":"red"}}'
+    assert _Grown(shade="dark").canonical() == b'{"colour":"red","shade":"dark"}'
+    assert _Grown().digest != _Grown(shade="dark").digest
+
+
+def test_a_later_field_comes_back_from_its_bytes() -> None:
+    for made in (_Grown(), _Grown(colour="blue", shade="dark")):
+        assert _Grown.model_validate_json(made.canonical()) == made

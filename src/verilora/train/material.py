@@ -36,6 +36,7 @@ def gather(recipe: Recipe, *, weights: bool = True) -> Material:
     With `weights` the base's tensors must be there too (a hub model is fetched whole).
     Raises ModelError, DataError, RecipeError.
     """
+    _refuse_unbuilt(recipe)
     directory = locate(recipe.model, weights=weights)
     tokenizer = load_tokenizer(directory, recipe)
     dataset = load_dataset(recipe.task)
@@ -76,3 +77,18 @@ def load_tokenizer(directory: Path, recipe: Recipe) -> Any:
             ],
         )
     return tokenizer
+
+
+def _refuse_unbuilt(recipe: Recipe) -> None:
+    asked = {
+        "model.base": recipe.model.base,
+        "task.kind": recipe.task.kind == "causal-lm",
+        "training.packing": recipe.training.packing,
+        "training.label_smoothing": recipe.training.label_smoothing,
+        "training.learning_rate_ratio": recipe.training.learning_rate_ratio,
+        "training.frozen_a": recipe.training.frozen_a,
+        "generation": recipe.generation,
+    }
+    faults = [f"{name} cannot be had yet; leave it out" for name, value in asked.items() if value]
+    if faults:
+        raise RecipeError(f"recipe '{recipe.name}'", faults)
