@@ -46,7 +46,8 @@ def test_the_least_recipe() -> None:
         (
             "training",
             {"lerning_rate": 1},
-            "training.lerning_rate: there is no such field; did you mean 'learning_rate' or 'learning_rate_ratio'?",
+            "training.lerning_rate: there is no such field; did you mean 'learning_rate' or "
+            "'learning_rate_ratio'?",
         ),
         ("model", {}, "model.id is missing"),
         ("model", {"id": 3}, "model.id is 3; it should be a valid string"),
