@@ -5,7 +5,11 @@ import json
 from typing import Any
 
 import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from verilora.claims.envelope import (
     decode_strictly,
@@ -33,6 +37,21 @@ def test_the_message_is_dsses_own_example_and_counts_bytes() -> None:
     told = encode_message("http://example.com/HelloWorld", b"hello world")
     assert told == b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
     assert encode_message("ä", "€".encode()) == "DSSEv1 2 ä 3 €".encode()
+
+
+def test_the_protocols_own_signature_is_over_that_message() -> None:
+    # DSSE 1.0.2, protocol, "Test Vectors": ECDSA over P-256, r and s one after the other.
+    x = 46950820868899156662930047687818585632848591499744589407958293238635476079160
+    y = 5640078356564379163099075877009565129882514886557779369047442380624545832820
+    sealed = base64.b64decode(
+        "A3JqsQGtVsJ2O2xqrI5IcnXip5GToJ3F+FnZ+O88SjtR6rDAajabZKciJTfUiHqJPcIAriEGAHTVeCUjW2JIZA=="
+    )
+    r, s = (int.from_bytes(half, "big") for half in (sealed[:32], sealed[32:]))
+    public = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
+    message = encode_message("http://example.com/HelloWorld", b"hello world")
+    public.verify(encode_dss_signature(r, s), message, ec.ECDSA(hashes.SHA256()))
+    with pytest.raises(InvalidSignature):
+        public.verify(encode_dss_signature(r, s), message + b" ", ec.ECDSA(hashes.SHA256()))
 
 
 def test_what_is_signed_is_what_is_opened(world: Any, claim: Claim) -> None:
