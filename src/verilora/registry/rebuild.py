@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
-from verilora.claims.envelope import open_envelope
+from verilora.claims.envelope import Opened, open_envelope
 from verilora.errors import RegistryError
 from verilora.records.canonical import digest_bytes, digest_of
 from verilora.registry import tables
@@ -24,21 +24,25 @@ _LINES = 1000
 def rebuild(connection: Connection) -> int:
     """Drops the projections and makes them again; the number of records.
 
-    Checks each payload and envelope against its digest on the way; raises RegistryError if one
-    has changed, and then nothing is.
+    Checks on the way that the log has no gaps, and each payload and envelope against its digest and
+    its line; raises RegistryError if one has changed, and then nothing is.
     """
     tables.drop_projections(connection)
     tables.create_projections(connection)
     known: set[str] = set()
+    last = 0
     for lines in _log(connection):
         rows, signed_again = Rows(), []
         for line in lines:
+            last = _following(line, last)
+            opened = _opened(line)
             if line.digest in known:
                 signed_again.append(line.digest)
                 continue
             known.add(line.digest)
-            rows.add(_line_of(line))
+            rows.add(_line_of(line, opened))
         project(connection, rows, signed_again=signed_again)
+    _refuse_loose(connection, len(known))
     return len(known)
 
 
@@ -61,18 +65,33 @@ def _log(connection: Connection) -> Iterator[list[Row[Any]]]:
         last = lines[-1].sequence
 
 
-def _line_of(row: Row[Any]) -> Line:
-    envelope = bytes(row.envelope)
-    changed = row.content is None or digest_bytes(bytes(row.content)) != row.digest
-    if changed or digest_bytes(envelope) != row.envelope_digest:
-        raise RegistryError(
-            f"line {row.sequence} of the log does not agree with its digest {row.digest}: the "
-            "database was changed by another hand, or is damaged; take it from a copy",
-            digest=row.digest,
-            sequence=row.sequence,
-        )
-    opened = open_envelope(envelope)
+def _following(line: Row[Any], last: int) -> int:
+    """The line's number, which is the one after `last`."""
+    if line.sequence != last + 1:
+        raise _damaged(f"line {last + 1} of the log is not there", sequence=last + 1)
+    return line.sequence
+
+
+def _opened(line: Row[Any]) -> Opened:
+    """The line's envelope, of the bytes that its digests say, around the payload that is kept."""
+    envelope, payload = bytes(line.envelope), line.content
+    changed = payload is None or digest_bytes(bytes(payload)) != line.digest
+    if not changed and digest_bytes(envelope) == line.envelope_digest:
+        opened = open_envelope(envelope)
+        if opened.digest == line.digest:
+            return opened
+    raise _damaged(
+        f"line {line.sequence} of the log does not agree with its digest {line.digest}",
+        digest=line.digest,
+        sequence=line.sequence,
+    )
+
+
+def _line_of(row: Row[Any], opened: Opened) -> Line:
     kind, record = read_kept(opened)
+    if kind != row.kind:
+        told = f"line {row.sequence} of the log says '{row.kind}', and its record is a {kind}"
+        raise _damaged(told, digest=row.digest, sequence=row.sequence)
     return Line(
         sequence=row.sequence,
         digest=row.digest,
@@ -83,3 +102,15 @@ def _line_of(row: Row[Any]) -> Line:
         key_ids=tuple(json.loads(row.key_ids)),
         record=record,
     )
+
+
+def _refuse_loose(connection: Connection, lines: int) -> None:
+    """Raises RegistryError if there are payloads that no line of the log names."""
+    count = connection.execute(select(func.count()).select_from(tables.blobs)).scalar_one()
+    if count != lines:
+        raise _damaged(f"{count - lines} signed records are kept that no line of the log names")
+
+
+def _damaged(what: str, **facts: Any) -> RegistryError:
+    told = "the database was changed by another hand, or is damaged; take it from a copy"
+    return RegistryError(f"{what}: {told}", **facts)

@@ -148,10 +148,20 @@ anchors = Table(
 )
 
 _GROWS_ONLY_ONCE = {
+    # SQLite's REPLACE deletes the row in its way without asking the trigger for DELETE.
+    "sqlite": [
+        "CREATE TRIGGER blobs_no_REPLACE BEFORE INSERT ON blobs "
+        "WHEN EXISTS (SELECT 1 FROM blobs WHERE digest = NEW.digest) "
+        "BEGIN SELECT RAISE(ABORT, 'blobs only grows'); END",
+        "CREATE TRIGGER log_no_REPLACE BEFORE INSERT ON log "
+        "WHEN EXISTS (SELECT 1 FROM log WHERE sequence = NEW.sequence) "
+        "OR EXISTS (SELECT 1 FROM log WHERE envelope_digest = NEW.envelope_digest) "
+        "BEGIN SELECT RAISE(ABORT, 'log only grows'); END",
+    ],
     "postgresql": [
         "CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS "
         "$$ BEGIN RAISE EXCEPTION '%% only grows', TG_TABLE_NAME; END $$"
-    ]
+    ],
 }
 _GROWS_ONLY = {
     "sqlite": "CREATE TRIGGER {table}_no_{verb} BEFORE {verb} ON {table} "
