@@ -97,3 +97,28 @@ def test_a_database_that_another_holds_is_told_of(
         with pytest.raises(RegistryError, match=r"locked; .*try again"):
             make.admit(other, make.claim())
         assert other.counts().records == 0
+
+
+@pytest.mark.parametrize("table", ["records", "search"])
+def test_a_table_that_is_gone_is_told_of_and_made_again(
+    registry: Registry, make: Any, table: str
+) -> None:
+    claim = make.claim("LoRA")
+    make.admit(registry, claim)
+    with registry._engine.begin() as connection:
+        connection.exec_driver_sql(f"DROP TABLE {table}")
+    with pytest.raises(RegistryError, match=rf"{table}.*verilora registry rebuild"):
+        registry.search("lora")
+    assert registry.rebuild() == 1
+    assert [hit.claim.claim for hit in registry.search("lora")] == [claim]
+
+
+def test_a_damaged_file_is_told_of(tmp_path: Path, make: Any) -> None:
+    path = tmp_path / "r.sqlite"
+    with open_registry(str(path)) as registry:
+        list(registry.admit_many(make.sign(make.claim(f"Method{n}")) for n in range(50)))
+    content = bytearray(path.read_bytes())
+    content[8 * 4096 :] = b"\x55" * (len(content) - 8 * 4096)
+    path.write_bytes(content)
+    with pytest.raises(RegistryError, match=r"r\.sqlite.*malformed"):
+        open_registry(str(path)).claims()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from verilora.claims.envelope import open_envelope, sign
-from verilora.errors import AdmissionError
+from verilora.errors import AdmissionError, RegistryError
 from verilora.records.claim import Claim
 from verilora.records.envelope import PREDICATES, Statement
 from verilora.registry.incoming import Door, read_blob, read_kept, receive
@@ -77,3 +77,9 @@ def _signed(make: Any, kind: str, predicate: dict[str, Any]) -> bytes:
         "predicate": predicate,
     }
     return sign(Statement.model_validate(statement), make.key)
+
+
+@pytest.mark.parametrize("content", [b"{}", b"[]", b"\xff", b'{"predicate": {"format": "x"}}'])
+def test_bytes_that_were_changed_since_are_told_of(content: bytes) -> None:
+    with pytest.raises(RegistryError, match=r"of a claim .* verilora registry rebuild"):
+        read_blob(content, Claim)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,11 @@ WAIT_SECONDS = 30
 _LOCK = 0x7665_7269
 """Names our advisory lock on a PostgreSQL server: "veri"."""
 _WRITING = "verilora_writing"
+_DAMAGED = re.compile("no such (table|column)|does not exist|malformed|not a database")
+_MEND = (
+    "verilora registry rebuild makes again what is missing, if the records and their log are whole"
+)
+_AGAIN = "what was not acknowledged was not kept: try again"
 
 
 def default_path() -> Path:
@@ -93,10 +99,13 @@ def _transaction(engine: Engine, options: dict[str, Any]) -> Iterator[Connection
     try:
         with engine.connect().execution_options(**options) as connection, connection.begin():
             yield connection
-    except OperationalError as error:
+    except DBAPIError as error:
+        damaged = _DAMAGED.search(_reason(error)) is not None
+        if not damaged and not isinstance(error, OperationalError):
+            raise
         raise RegistryError(
-            f"the registry at {told(engine.url)} does not answer: {_reason(error)}; what was not "
-            "acknowledged was not kept: try again",
+            f"the registry at {told(engine.url)} does not answer: {_reason(error)}; "
+            f"{_MEND if damaged else _AGAIN}",
             url=told(engine.url),
         ) from error
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeVar, cast, get_args
 
 from verilora.claims.envelope import Opened, open_envelope
 from verilora.claims.predicates import read_predicate
-from verilora.errors import AdmissionError, VeriloraError
+from verilora.errors import AdmissionError, RegistryError, VeriloraError
 from verilora.records.anchor import AnchorReport
 from verilora.records.canonical import canonical_bytes, digest_bytes, digest_of
 from verilora.records.claim import Claim
@@ -106,9 +106,16 @@ def read_kept(opened: Opened) -> tuple[Kind, Admitted]:
 def read_blob(content: bytes, kind: type[Kept]) -> Kept:
     """The record in a payload's bytes, which were checked when they came in.
 
-    Bytes are kept for good and records are frozen, so that one reading serves all who ask.
+    Bytes are kept for good and records are frozen, so that one reading serves all who ask. Raises
+    RegistryError for bytes that another hand has changed.
     """
-    return kind.model_validate(json.loads(content)["predicate"])
+    try:
+        return kind.model_validate(json.loads(content)["predicate"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise RegistryError(
+            f"the bytes of a {kind.__name__.lower()} that were checked when they came in are none "
+            "any more: the database is damaged; verilora registry rebuild says in which line"
+        ) from error
 
 
 def _judged(opened: Opened, door: Door, *, now: datetime) -> tuple[str, tuple[str, ...]]:
