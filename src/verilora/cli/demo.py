@@ -10,6 +10,7 @@ import typer
 
 from verilora.cli.command import command
 from verilora.cli.demo_told import PACKAGE, Outcome, to_mapping, told
+from verilora.cli.keeping import InRegistry, keep
 from verilora.cli.pages import draw_verdict
 from verilora.cli.progress import drawn_together
 from verilora.cli.runs import Force
@@ -46,7 +47,7 @@ def register(app: typer.Typer) -> None:
         "demo",
         examples="""
         verilora demo
-        verilora demo --seeds 0,1,2,3,4 --out runs/five-seeds
+        verilora demo --seeds 0,1,2,3,4 --out runs/five-seeds --no-registry
         """,
     )(demo)
 
@@ -66,6 +67,7 @@ def demo(
         ),
     ] = "0,1,2",
     force: Force = False,
+    registry: InRegistry = True,
 ) -> None:
     """Adapt a real encoder with LoRA and judge the result, offline.
 
@@ -86,6 +88,8 @@ def demo(
     document = _train_all(terminal, out, seeds=numbers, force=force)
     outcome = Outcome.of(out, numbers, document=document)
     signed = leave_claim(terminal, out, document=document)
+    if registry:
+        signed = f"{signed}\n\n{keep(out)}".rstrip()
     terminal.tell(*told(outcome, signed), mapping={"recipe": RECIPE, **to_mapping(outcome)})
 
 

@@ -240,7 +240,6 @@ def _whereabouts(outcome: Outcome) -> str:
         f"  verilora evaluate {directory}",
         f"  verilora explain {directory}",
         "  verilora recipes list",
-        f"  verilora registry add {out / 'claim.dsse.json'}, then verilora serve",
     ]
     return "\n".join(sections)
 

@@ -10,6 +10,7 @@ import typer
 
 from verilora.cli.command import command
 from verilora.cli.judge import PaperText
+from verilora.cli.keeping import InRegistry, keep
 from verilora.cli.pages import draw_verdict
 from verilora.cli.progress import drawn_together
 from verilora.cli.runs import Settings
@@ -104,6 +105,7 @@ def reproduce(  # limit: one parameter for each option of the command
     anchors: Anchors = None,
     jobs: Jobs = None,
     out: Out = None,
+    registry: InRegistry = True,
 ) -> None:
     """Reproduce one number of a paper, and judge what came out.
 
@@ -126,7 +128,8 @@ def reproduce(  # limit: one parameter for each option of the command
     }
     directory = out or Path("runs") / target.replace("/", "-")
     evidence = {"paper_text": paper_text, "anchors": anchors}
-    _run(terminal, wish, directory=directory, jobs=jobs, want=want, evidence=evidence)
+    document = _run(terminal, wish, directory=directory, jobs=jobs, want=want, evidence=evidence)
+    _tell(terminal, document, directory=directory, in_registry=registry)
 
 
 def _run(
@@ -137,7 +140,8 @@ def _run(
     jobs: int | None,
     want: str | None,
     evidence: dict[str, Path | None],
-) -> None:
+) -> Any:
+    """The document of the verdict; its picture and page are drawn."""
     looked_at = _read(**evidence)
     terminal.note(f"looking at base and data of {wish['target'].name} ...")
     from verilora.reproduce import flow
@@ -158,10 +162,16 @@ def _run(
             evidence=flow.Evidence(**looked_at),
         )
     draw_verdict(directory)
+    return document
+
+
+def _tell(terminal: Terminal, document: Any, *, directory: Path, in_registry: bool) -> None:
     from verilora.verdict.tell import tell
 
     told = tell(document, directory=str(directory))
     signed = leave_claim(terminal, directory, document=document)
+    if in_registry:
+        signed = f"{signed}\n\n{keep(directory)}".rstrip()
     terminal.tell(told, f"\n{_places(directory)}\n\n{signed}", mapping=document.to_mapping())
 
 

@@ -49,12 +49,13 @@ def serve(
     Nothing is written by a request: records come in by `verilora registry add`.
     """
     serving = _web()
+    from verilora.claims.places import trust_path
     from verilora.claims.trust import load_trust
     from verilora.registry import Door, open_registry
     from verilora.registry.trusting import door_of
     from verilora.web.seed import seed
 
-    whom = None if trust is None else load_trust(trust)
+    whom = load_trust(trust) if trust is not None or trust_path().exists() else None
     door = Door() if whom is None else door_of(whom, require_trust=False)
     with open_registry(database, door=door) as registry:
         count = seed(registry, _seed_key())
