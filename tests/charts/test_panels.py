@@ -32,6 +32,22 @@ def test_without_events_only_the_evaluations_are_drawn(write_run):
     assert [series.kind for series in drawn[0].series] == ["validation"]
 
 
+def test_without_events_the_training_loss_is_that_of_the_record(write_run):
+    kept = {"every": 20, "means": [0.7, 0.6, 0.5, 0.45, 0.44, 0.43, 0.42]}
+    run = read_run(write_run(training_loss=kept))
+    loss, _ = panels(run, ())
+    raw, smoothed, validation = loss.series
+    assert (raw.label, smoothed.label) == (
+        "training, each 20 steps",
+        "training, mean of 60 steps",
+    )
+    assert raw.points[0] == (10.5, 0.7)
+    assert raw.points[-1] == (129.5, 0.42)  # steps 121 to 138
+    assert len(smoothed.points) == 7
+    assert validation.kind == "validation"
+    assert loss.x_label == "optimiser step (138 to an epoch)"
+
+
 def test_a_step_told_twice_after_a_resume_is_drawn_once(write_run):
     directory = write_run(steps=8)
     events = read_events(directory)

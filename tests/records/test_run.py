@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from verilora.records.run import Metric, Run
 
 SHA = "sha256:" + "0" * 64
+BEFORE = "sha256:748906a615d20fa507b856a243d10df18d8a92544adfd2531ec896353d0878ee"
+"""Of PLAIN, by the form that had no training_loss."""
 PLAIN: dict[str, Any] = {
     "recipe": "tiny",
     "method": "lora",
@@ -47,6 +49,15 @@ def test_comes_back_from_its_bytes() -> None:
     assert [point.step for point in again.curve] == [2, 4]
 
 
+def test_a_run_from_before_the_training_loss_was_kept_has_the_digest_that_it_had() -> None:
+    before = Run.model_validate(PLAIN)
+    assert before.digest == BEFORE
+    assert "training_loss" not in before.to_mapping()
+    now = before.replace(training_loss={"every": 2, "means": (0.7, 0.5)})
+    assert now.digest != BEFORE
+    assert Run.model_validate_json(now.canonical()) == now
+
+
 def test_every_number_says_its_unit() -> None:
     mapping = Run.model_validate(PLAIN).to_mapping()
     assert mapping["metrics"] == {
@@ -71,6 +82,7 @@ def test_every_field_is_wanted(field: str) -> None:
         {"method": "magic"},
         {"loss_last": float("nan")},
         {"metrics": {"accuracy": 75.0}},
+        {"training_loss": {"every": 0, "means": [0.7]}},
         {"selection": {"rule": "luck", "step": 1, "metric": "accuracy", "evaluations": 1}},
     ],
 )

@@ -14,7 +14,13 @@ from verilora.records.run import Memory
 from verilora.train.directory import RunDirectory
 from verilora.train.evaluate import evaluate
 from verilora.train.loop import train
-from verilora.train.outcome import prediction_lines, record_of, results_of, save_outcome
+from verilora.train.outcome import (
+    prediction_lines,
+    record_of,
+    results_of,
+    save_outcome,
+    thinned,
+)
 from verilora.train.session import Session
 
 MEMORY = Memory(peak_bytes=None, planned_bytes=None)
@@ -109,5 +115,20 @@ def test_first_and_last_loss_are_means_of_a_tenth(
     )
     assert done.loss_first == pytest.approx(sum(session.losses[:2]) / 2)
     assert done.loss_last == pytest.approx(sum(session.losses[-2:]) / 2)
+    assert done.training_loss is not None
+    assert done.training_loss.every == 1
+    assert done.training_loss.means == pytest.approx(session.losses, rel=1e-5)
     assert done.timings.total_seconds == 9.0
     assert (done.selection.rule, done.selection.step) == ("last", 24)
+
+
+@pytest.mark.parametrize(
+    ("steps", "every", "count"), [(0, 1, 0), (200, 1, 200), (201, 2, 101), (1000, 5, 200)]
+)
+def test_a_long_curve_is_kept_as_means_of_stretches(steps: int, every: int, count: int) -> None:
+    kept = thinned([float(step) for step in range(steps)])
+    assert (kept.every, len(kept.means)) == (every, count)
+    if steps:
+        assert kept.means[0] == (every - 1) / 2
+        last = list(range(steps))[(count - 1) * every :]
+        assert kept.means[-1] == pytest.approx(sum(last) / len(last))

@@ -18,6 +18,15 @@ def test_a_run_has_its_curves_and_its_verdicts(filled) -> None:
     assert [item.mark for item in facts["verdicts"]] == ["reproduced"]
 
 
+def test_a_run_that_kept_its_training_loss_shows_it(fresh) -> None:
+    kept = {"every": 5, "means": [0.7 - n / 500 for n in range(115)]}
+    entry = fresh.admit(fresh.run(training_loss=kept))
+    view = fresh.registry.run(entry.digest)
+    loss = run_facts(view, Links("https://x.example"), verdicts=[], places={})["drawings"][0]
+    assert [line.kind for line in loss.lines] == ["raw", "training", "validation"]
+    assert loss.told.startswith("training, each 5 steps: 0.7 at step 3, 0.472 at step 573;")
+
+
 def test_the_curves_stand_in_the_page(client, pages, read_page) -> None:
     page = read_page(client.get(pages["run"]).text)
     assert [tag for tag, _ in page.elements].count("svg") == 2

@@ -67,15 +67,29 @@ def read_events(directory: Path) -> list[dict[str, Any]]:
 
 
 def panels(run: Run, events: Iterable[Mapping[str, Any]]) -> list[Panel]:
-    """What there is to draw: loss, main metric, learning rate; each only where it has points."""
+    """What there is to draw: loss, main metric, learning rate; each only where it has points.
+
+    Without events the training loss is that of the run's record, and there is no learning rate.
+    """
     last: dict[int, Mapping[str, Any]] = {}
     for event in events:
         if event["event"] == "step":
             last[event["step"]] = event  # a resumed run may tell a step twice: the later holds
     steps = [last[step] for step in sorted(last)]
-    x_label = _step_label(steps)
+    x_label = _step_label(steps or [point.to_mapping() for point in run.curve])
     drawn = [_loss_panel(run, steps), _metric_panel(run), _rate_panel(steps)]
     return [_labelled(panel, x_label) for panel in drawn if any(s.points for s in panel.series)]
+
+
+def kept_losses(run: Run) -> tuple[Points, int]:
+    """The training loss in a run's record, each mean at the middle of its steps, and how many
+    steps that is; no points where none was kept."""
+    kept = run.training_loss
+    if kept is None:
+        return (), 1
+    starts = range(0, kept.every * len(kept.means), kept.every)
+    middles = ((start + 1 + min(start + kept.every, run.steps)) / 2 for start in starts)
+    return tuple(zip(middles, kept.means, strict=True)), kept.every
 
 
 def read_run(directory: Path) -> Run:
@@ -117,14 +131,16 @@ def _step_label(steps: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _loss_panel(run: Run, steps: Sequence[Mapping[str, Any]]) -> Panel:
-    x = [float(step["step"]) for step in steps]
-    losses = [float(step["loss"]) for step in steps]
+    told = tuple((float(step["step"]), float(step["loss"])) for step in steps)
+    losses, every = (told, 1) if told else kept_losses(run)
     series = []
     if losses:
-        means, window = smooth(losses)
-        series.append(Series("training, each step", "raw", tuple(zip(x, losses, strict=True))))
-        label = f"training, mean of {window} steps"
-        series.append(Series(label, "training", tuple(zip(x, means.tolist(), strict=True))))
+        each = "each step" if every == 1 else f"each {every} steps"
+        means, window = smooth([loss for _, loss in losses])
+        series.append(Series(f"training, {each}", "raw", losses))
+        label = f"training, mean of {window * every} steps"
+        smoothed = zip((x for x, _ in losses), means.tolist(), strict=True)
+        series.append(Series(label, "training", tuple(smoothed)))
     evaluated = tuple((float(point.step), point.loss) for point in run.curve)
     series.append(Series("validation", "validation", evaluated, marked=True))
     return Panel("Loss", "", "loss", tuple(series))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from verilora.records.given import Digest
-from verilora.records.record import Record
+from verilora.records.record import Growing, Record
 
 FORMAT = "verilora.run/1"
 Unit = Literal["percent", "loss"]
@@ -88,8 +88,17 @@ class CurvePoint(Record):
     metrics: dict[str, float]
 
 
-class Run(Record):
+class LossCurve(Record):
+    """The training loss: means over each `every` steps, from the first; the last may be fewer."""
+
+    every: int = Field(ge=1)
+    means: tuple[float, ...]
+
+
+class Run(Growing):
     """One finished run. Times, machine and versions differ between machines; the rest may not."""
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"training_loss"})
 
     format: Literal["verilora.run/1"] = FORMAT
     recipe: str
@@ -104,6 +113,8 @@ class Run(Record):
     """Mean training loss over the first and the last tenth of the steps."""
     selection: Selection
     curve: tuple[CurvePoint, ...]
+    training_loss: LossCurve | None = None
+    """Thinned; every step stands in events.jsonl. None in runs from before it was kept."""
     parameters: Parameters
     data: DataFacts
     digests: Digests

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
+from collections.abc import Sequence
 from typing import Any
 
 import safetensors.torch
@@ -16,6 +18,7 @@ from verilora.records.canonical import digest_file
 from verilora.records.run import (
     DataFacts,
     Digests,
+    LossCurve,
     Memory,
     Metric,
     Run,
@@ -28,6 +31,9 @@ from verilora.train.evaluate import Evaluation
 from verilora.train.facts import environment
 from verilora.train.objective import REGRESSION
 from verilora.train.session import Session
+
+LOSSES = 200
+"""At most so many means of the training loss are kept in a run's record."""
 
 
 def prediction_lines(build: Build, evaluation: Evaluation) -> bytes:
@@ -110,6 +116,7 @@ def record_of(
         loss_last=statistics.fmean(session.losses[-tenth:]),
         selection=_selection(session),
         curve=tuple(session.curve),
+        training_loss=thinned(session.losses),
         parameters=count_parameters(build.model, build.head),
         data=_data_facts(build),
         digests=_digests(build, directory),
@@ -119,6 +126,14 @@ def record_of(
         resumed=session.resumed,
         preregistration=session.preregistration,
     )
+
+
+def thinned(losses: Sequence[float]) -> LossCurve:
+    """The losses of all steps as at most LOSSES means over equally long stretches, six digits."""
+    every = max(1, math.ceil(len(losses) / LOSSES))
+    stretches = (losses[start : start + every] for start in range(0, len(losses), every))
+    means = (float(f"{statistics.fmean(stretch):.6g}") for stretch in stretches)
+    return LossCurve(every=every, means=tuple(means))
 
 
 def _selection(session: Session) -> Selection:

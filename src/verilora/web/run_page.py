@@ -19,7 +19,7 @@ from verilora.web.verdict_page import item_of
 def run_facts(
     view: RunView, links: Links, *, verdicts: Sequence[VerdictView], places: Mapping[str, str]
 ) -> dict[str, Any]:
-    """What templates/run.html tells. The steps between evaluations are in the run's own files."""
+    """What templates/run.html tells. Each single step is in the run's own files."""
     run, path = view.run, run_path(view.entry.digest)
     main = run.metrics[run.main_metric]
     return {
