@@ -9,19 +9,9 @@ from typing import Annotated, Any
 import typer
 
 from verilora.cli.command import command
-from verilora.cli.passphrase import PassphraseFile, unlocked
+from verilora.cli.retract import Database, TrustFile, mapping_of, retract
 from verilora.cli.terminal import Terminal
 
-Database = Annotated[
-    str | None,
-    typer.Option(
-        "--database", metavar="URL", help="sqlite:///PATH, postgresql://…, or a file [your data]."
-    ),
-]
-TrustFile = Annotated[
-    Path | None,
-    typer.Option("--trust", metavar="FILE", help="Hold signatures against this trust file."),
-]
 Limit = Annotated[int, typer.Option("--limit", min=1, max=200, help="At most so many.")]
 KINDS = ("claim", "verdict", "run", "notice", "anchors")
 
@@ -97,7 +87,7 @@ def add(
             told = f"{name}: {error}\n{_added(entries)}"
             raise AdmissionError(told, **error.facts) from error
         url = registry.url
-    mapping = {"database": url, "entries": [_mapping_of(entry) for entry in entries]}
+    mapping = {"database": url, "entries": [mapping_of(entry) for entry in entries]}
     terminal.tell(f"{_added(entries)} in {url}", mapping=mapping)
 
 
@@ -126,7 +116,7 @@ def list_entries(
     told = f"{counts.records:,} records in {url}"
     told = f"{columns(rows, numbers=(0,))}\n\n{told}" if page.items else told
     mapping = {"database": url, "records": counts.records}
-    entries = [_mapping_of(entry) for entry in page.items]
+    entries = [mapping_of(entry) for entry in page.items]
     terminal.tell(told, mapping={**mapping, "entries": entries})
 
 
@@ -151,51 +141,6 @@ def search(
         for hit in hits
     ]
     terminal.tell("\n".join(lines) or "nothing found", mapping=mapping)
-
-
-def retract(  # limit: one parameter for each option of the command
-    terminal: Terminal,
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="ID", show_default=False, help="A claim's id, or the digest of any record."
-        ),
-    ],
-    *,
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is shown.")],
-    kind: Annotated[
-        str, typer.Option("--kind", help="retraction, supersession or dispute.")
-    ] = "retraction",
-    by: Annotated[
-        str | None,
-        typer.Option("--by", metavar="DIGEST", help="What takes its place (supersession)."),
-    ] = None,
-    key: Annotated[
-        str, typer.Option("--key", metavar="KEY", help="The key that signs: name, id or file.")
-    ] = "default",
-    passphrase_file: PassphraseFile = None,
-    database: Database = None,
-) -> None:
-    """Sign a notice about a record and take it in: a retraction, a supersession or a dispute.
-
-    Nothing is deleted: the record stays, and says that it was retracted.
-    """
-    from verilora.claims.envelope import sign
-    from verilora.claims.keys import find_key
-    from verilora.claims.places import key_folder
-    from verilora.claims.predicates import statement_of
-    from verilora.registry import open_registry
-
-    with open_registry(database) as registry:
-        about = _digest_of(registry, name)
-        notice = _notice(kind=kind, about=about, by=by, reason=reason)
-        private = unlocked(find_key(key, key_folder()), passphrase_file)
-        entry = registry.admit(sign(statement_of(notice), private))
-        after = registry.entry(about)
-        standing = after.standing if after else "unknown"
-    told = f"{about}\nis now {standing}; the notice is {entry.digest}"
-    mapping = {"about": about, "standing": standing, "notice": _mapping_of(entry)}
-    terminal.tell(told, mapping=mapping)
 
 
 def rebuild(terminal: Terminal, *, database: Database = None) -> None:
@@ -230,32 +175,3 @@ def _added(entries: list[Any]) -> str:
     known = len(entries) - new
     told = f"{new:,} added"
     return f"{told}, {known:,} there already" if known else told
-
-
-def _digest_of(registry: Any, name: str) -> str:
-    from verilora.errors import RegistryError
-
-    claim = None if ":" in name else registry.claim(name)
-    entry = claim.entry if claim else registry.entry(name)
-    if entry is None:
-        raise RegistryError(
-            f"the registry at {registry.url} holds no '{name}'; a claim's id or a digest is "
-            "wanted: verilora registry list shows them"
-        )
-    return entry.digest
-
-
-def _notice(**given: Any) -> Any:
-    from datetime import UTC, datetime
-
-    from verilora.records.notice import Notice
-    from verilora.records.reading import record_of
-
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return record_of(Notice, {**given, "made_at": now}, name="the notice")
-
-
-def _mapping_of(entry: Any) -> dict[str, Any]:
-    import dataclasses
-
-    return {**dataclasses.asdict(entry), "key_ids": list(entry.key_ids)}
