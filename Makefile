@@ -1,11 +1,13 @@
-# Each target sets up all that it needs in .venv; nothing else on the machine is touched.
+# Each target sets up all that it needs in .venv. Nothing else on the machine is touched, but for what
+# `make test` takes from apt where it may: Chromium and a PostgreSQL server (TOOLS=no: not even these).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 WORKERS ?= 2
+TOOLS ?= yes
 
-.PHONY: demo test check bench clean
+.PHONY: demo test tools check bench clean
 
 # torch goes first and pinned: a plain "torch" may bring gigabytes of CUDA libraries.
 $(VENV)/.base: pyproject.toml constraints.txt
@@ -29,8 +31,11 @@ $(VENV)/.test: $(VENV)/.demo
 demo: $(VENV)/.demo
 	$(BIN)/verilora demo
 
-test: $(VENV)/.test
+test: $(VENV)/.test tools
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) $(ARGS)
+
+tools:
+	@[ "$(TOOLS)" = no ] || .ci/test-tools
 
 check: $(VENV)/.test
 	$(BIN)/ruff format --check src tests benchmarks

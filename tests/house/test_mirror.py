@@ -2,7 +2,7 @@
 
 A test file that would grow past a page may be several, test_merge.py and test_merge_<aspect>.py.
 Files without code (an empty `__init__`, `__main__`) need none; house tests and those of the
-examples and benchmarks mirror no single file.
+examples, of the benchmarks and of the site in a browser mirror no single file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 Source = Any
 Refuse = Callable[[list[str], str], None]
-OF_THE_WHOLE = ("house", "examples", "benchmarks")
+OF_THE_WHOLE = {"house", "examples", "benchmarks", "browser"}
 
 
 def place_of(source: Source) -> PurePosixPath:
@@ -45,7 +45,7 @@ def homeless(src: list[Source], tests: list[Source]) -> list[str]:
     found = []
     for source in tests:
         path = PurePosixPath(source.path)
-        if not path.name.startswith("test_") or path.parts[1] in OF_THE_WHOLE:
+        if not path.name.startswith("test_") or OF_THE_WHOLE & {*path.parts[1:-1]}:
             continue
         owners = [p for p in places if p.parent == path.parent]
         if not any(path.stem == p.stem or path.stem.startswith(f"{p.stem}_") for p in owners):
