@@ -2,50 +2,73 @@
 
 from __future__ import annotations
 
-import heapq
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, or_, select
+from sqlalchemy import Column, Connection, Select, and_, bindparam, func, or_, select
 
-from verilora.claims.duplicates import key_of
 from verilora.records.claim import Claim
 from verilora.registry import moments, tables
 from verilora.registry.batch import batches, entry_of
+from verilora.registry.carriers import Carriers
 from verilora.registry.cursor import decode_sequence, encode, page_of, refuse_limit
 from verilora.registry.incoming import read_blob
+from verilora.registry.question import Question
 from verilora.registry.read import read_notices, with_content
 from verilora.registry.settle import ALL
 from verilora.registry.views import ClaimView, Page, RelatedClaim, Tag
 
-MOST_CARRIERS = 500
-"""Of a tag, those with the lowest ids, that are looked at for what is related."""
 MOST = 50
 """Related claims that are shown."""
 claims, claim_tags, records = tables.claims, tables.claim_tags, tables.records
 
 
-def claim_query() -> Select[Any]:
+_LONGEST = bindparam("most")
+
+
+def _claims() -> Select[Any]:
     """Claims with all that a view is made of."""
     columns = claims.c.id, claims.c.verdict
     return with_content(*columns).join(claims, claims.c.digest == records.c.digest)
 
 
+def _named(column: Column[str]) -> Question:
+    """Of the claims that have this name the current one, else the newest."""
+    order = claims.c.is_current.desc(), claims.c.sequence.desc()
+    return Question(_claims().where(column == bindparam("name")).order_by(*order).limit(1))
+
+
+def _listed(table: Any, *conditions: Any) -> Question:
+    """Places of current claims before one, the newest first."""
+    before = table.c.sequence < bindparam("before")
+    query = select(table.c.sequence).where(table.c.is_current, before, *conditions)
+    return Question(query.order_by(table.c.sequence.desc()).limit(_LONGEST))
+
+
+_BY_ID, _BY_DIGEST = _named(claims.c.id), _named(claims.c.digest)
+_VERSIONS = Question(
+    _claims().where(claims.c.id == bindparam("id")).order_by(claims.c.sequence.desc())
+)
+_AT = Question(_claims(), among=claims.c.sequence)
+_LISTED = _listed(claims)
+_TAGGED = _listed(claim_tags, claim_tags.c.tag == bindparam("tag"))
+_TAGS = Question(
+    select(tables.tags)
+    .where(tables.tags.c.tag != ALL)
+    .order_by(tables.tags.c.claims.desc(), tables.tags.c.tag)
+)
+
+
 def read_claim(connection: Connection, name: str) -> ClaimView | None:
     """The current claim of an id, else its newest; or the claim of a payload's digest."""
-    column = claims.c.digest if name.startswith("sha256:") else claims.c.id
-    query = claim_query().where(column == name)
-    order = claims.c.is_current.desc(), claims.c.sequence.desc()
-    rows = connection.execute(query.order_by(*order).limit(1)).all()
-    views = views_of(connection, rows)
+    question = _BY_DIGEST if name.startswith("sha256:") else _BY_ID
+    views = views_of(connection, question.ask(connection, name=name))
     return views[0] if views else None
 
 
 def read_versions(connection: Connection, id_: str) -> tuple[ClaimView, ...]:
     """Every claim of an id, newest first, with those that are no longer current."""
-    query = claim_query().where(claims.c.id == id_).order_by(claims.c.sequence.desc())
-    return tuple(views_of(connection, connection.execute(query).all()))
+    return tuple(views_of(connection, _VERSIONS.ask(connection, id=id_)))
 
 
 def read_claims(
@@ -54,15 +77,13 @@ def read_claims(
     """Current claims, newest first."""
     refuse_limit(limit)
     name = f"claims-{tag or 'all'}"
-    table = claims if tag is None else claim_tags
-    wanted = select(table.c.sequence).where(
-        table.c.is_current, table.c.sequence < decode_sequence(name, cursor)
-    )
-    if tag is not None:
-        wanted = wanted.where(claim_tags.c.tag == tag)
-    found = connection.execute(wanted.order_by(table.c.sequence.desc()).limit(limit + 1))
+    asked: dict[str, Any] = {"before": decode_sequence(name, cursor), "most": limit + 1}
+    if tag is None:
+        found = _LISTED.ask(connection, **asked)
+    else:
+        found = _TAGGED.ask(connection, **asked, tag=tag)
     return page_of(
-        found.scalars().all(),
+        [row.sequence for row in found],
         limit,
         make=lambda some: read_listed(connection, some),
         cursor=lambda sequence: encode(name, sequence),
@@ -70,45 +91,31 @@ def read_claims(
 
 
 def read_listed(connection: Connection, sequences: Sequence[int]) -> list[ClaimView]:
-    """The claims at these places of the log, in this order."""
-    rows = connection.execute(claim_query().where(claims.c.sequence.in_(sequences))).all()
-    views = {view.entry.sequence: view for view in views_of(connection, rows)}
-    return [views[sequence] for sequence in sequences]
+    """The claims at these places of the log, in this order; those that are not there left out."""
+    rows = {row.sequence: row for row in _AT.ask_among(connection, sequences)}
+    return views_of(connection, [rows[place] for place in sequences if place in rows])
 
 
 def read_tags(connection: Connection) -> tuple[Tag, ...]:
     """All tags, the most used first."""
-    tags = tables.tags
-    query = select(tags).where(tags.c.tag != ALL).order_by(tags.c.claims.desc(), tags.c.tag)
-    return tuple(Tag(row.tag, row.claims) for row in connection.execute(query))
+    return tuple(Tag(row.tag, row.claims) for row in _TAGS.ask(connection))
 
 
-def read_related(connection: Connection, id_: str, *, limit: int) -> tuple[RelatedClaim, ...]:
-    """Current claims that share tags with the one of this id, by the rule of `claims.related`.
-
-    Of a tag that very many bear, those with the lowest ids are candidates.
-    """
+def read_related(
+    connection: Connection, view: ClaimView | None, carriers: Carriers, *, limit: int
+) -> tuple[RelatedClaim, ...]:
+    """Current claims that share tags with this one, by the rule of `claims.related`; none with
+    None."""
     refuse_limit(limit, MOST)
-    view = read_claim(connection, id_)
     if view is None or not view.claim.tags:
         return ()
-    weights = _weights(connection, view.claim.tags)
-    order = sorted(weights, key=lambda tag: (-weights[tag], tag))
-    hidden = _hidden(connection, view.claim)
-    shared = _shared(
-        connection, _likely(connection, order, weights=weights, hidden=hidden), order=order
-    )
-    scores = {one: math.fsum(weights[tag] for tag in held) for one, held in shared.items()}
-    best = sorted(scores, key=lambda one: (-scores[one], one))[:limit]
-    # Put in order here: asked to, SQLite would walk through all claims in that order.
-    query = claim_query().where(claims.c.is_current, claims.c.id.in_(best))
-    rows = sorted(connection.execute(query), key=lambda row: row.sequence)
-    views = {found.id: found for found in views_of(connection, rows)}
-    return tuple(RelatedClaim(views[one], tuple(shared[one])) for one in best)
+    found = {one.sequence: one.tags for one in carriers.related(connection, view, limit=limit)}
+    views = read_listed(connection, list(found))
+    return tuple(RelatedClaim(one, found[one.entry.sequence]) for one in views)
 
 
-def views_of(connection: Connection, rows: Iterable[Row[Any]]) -> list[ClaimView]:
-    """Views of rows of `claim_query`, in their order."""
+def views_of(connection: Connection, rows: Iterable[Any]) -> list[ClaimView]:
+    """Views of rows of `_claims`, in their order."""
     listed = list(rows)
     notices = read_notices(connection, [row.digest for row in listed])
     verified = _verified(connection, {row.verdict for row in listed if row.verdict})
@@ -146,51 +153,3 @@ def _verified(connection: Connection, digests: set[str]) -> dict[str, str]:
             for name in (digest, record_digest):
                 found[name] = max(moment, found.get(name, moment))
     return found
-
-
-def _weights(connection: Connection, held: Sequence[str]) -> dict[str, float]:
-    """Tag -> its weight as `claims.related.TagIndex.weight` has it."""
-    query = select(tables.tags).where(tables.tags.c.tag.in_([*held, ALL]))
-    carriers = {row.tag: row.claims for row in connection.execute(query)}
-    total = carriers.pop(ALL, 0)
-    return {tag: math.log1p(total / count) for tag, count in carriers.items()}
-
-
-def _hidden(connection: Connection, claim: Claim) -> set[str]:
-    """Ids of the claim itself and of what tells the same fact."""
-    query = select(claims.c.id).where(claims.c.fact == key_of(claim))
-    hidden = set(connection.execute(query).scalars()) - {one.id for one in claim.distinct_from}
-    return {claim.id, *hidden}
-
-
-def _likely(
-    connection: Connection, order: Sequence[str], *, weights: dict[str, float], hidden: set[str]
-) -> list[str]:
-    """Ids of the claims that may share most, some more than are shown."""
-    scores: dict[str, float] = {}
-    for tag in order:
-        query = (
-            select(claim_tags.c.id)
-            .where(claim_tags.c.tag == tag, claim_tags.c.is_current)
-            .order_by(claim_tags.c.id)
-            .limit(MOST_CARRIERS)
-        )
-        for one in connection.execute(query).scalars():
-            scores[one] = scores.get(one, 0.0) + weights[tag]
-    likely = heapq.nsmallest(MOST * 2, scores, key=lambda one: (-scores[one], one))
-    return [one for one in likely if one not in hidden]
-
-
-def _shared(
-    connection: Connection, ids: Sequence[str], *, order: Sequence[str]
-) -> dict[str, list[str]]:
-    """Id -> the tags that it shares, in the given order."""
-    held: dict[str, set[str]] = {}
-    for some in batches(ids):
-        # All tags of the claims: asked for these alone, SQLite would walk through every bearer.
-        query = select(claim_tags.c.id, claim_tags.c.tag).where(
-            claim_tags.c.id.in_(some), claim_tags.c.is_current
-        )
-        for one, tag in connection.execute(query):
-            held.setdefault(one, set()).add(tag)
-    return {one: [tag for tag in order if tag in tags] for one, tags in held.items()}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ _MEND = (
     "verilora registry rebuild makes again what is missing, if the records and their log are whole"
 )
 _AGAIN = "what was not acknowledged was not kept: try again"
+_held = threading.local()
 
 
 def default_path() -> Path:
@@ -87,11 +89,34 @@ def writing(engine: Engine) -> Iterator[Connection]:
 @contextlib.contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """A transaction in which all queries see the same state. Raises as `writing` does."""
+    held = _of_this_thread().get(engine)
+    if held is not None:
+        yield held
+        return
     options: dict[str, Any] = {_WRITING: False}
     if engine.dialect.name == "postgresql":
         options |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     with _transaction(engine, options) as connection:
         yield connection
+
+
+@contextlib.contextmanager
+def holding(engine: Engine) -> Iterator[None]:
+    """All that this thread reads within is read in one transaction. Raises as `writing` does."""
+    with reading(engine) as connection:
+        held = _of_this_thread()
+        outer = held.get(engine)
+        held[engine] = connection
+        try:
+            yield
+        finally:
+            if outer is None:
+                del held[engine]
+
+
+def _of_this_thread() -> dict[Engine, Connection]:
+    """The transactions that this thread is reading in."""
+    return _held.__dict__.setdefault("connections", {})
 
 
 @contextlib.contextmanager

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, or_, select
+from sqlalchemy import Connection, Row, Select, bindparam, func, or_, select
 
 from verilora.records.anchor import AnchorReport
 from verilora.records.notice import Notice
 from verilora.records.run import Run
 from verilora.registry import tables
-from verilora.registry.batch import batches, entry_of
+from verilora.registry.batch import entry_of
 from verilora.registry.cursor import decode_sequence, encode, page_of, refuse_limit
 from verilora.registry.incoming import read_blob
+from verilora.registry.question import Question
 from verilora.registry.settle import ALL
 from verilora.registry.views import AnchorView, Counts, Entry, NoticeView, Page, RunView
 
@@ -29,10 +30,46 @@ def with_content(*columns: Any) -> Select[Any]:
     )
 
 
+def named(query: Select[Any]) -> Question:
+    """The newest record with a digest, that of the payload before that of the record."""
+    digest = bindparam("digest")
+    same = or_(records.c.digest == digest, records.c.record_digest == digest)
+    first = (records.c.digest == digest).desc()
+    return Question(query.where(same).order_by(first, records.c.sequence.desc()).limit(1))
+
+
+def _count(table: Any, *conditions: Any) -> Any:
+    return select(func.count()).select_from(table).where(*conditions).scalar_subquery()
+
+
+_ENTRY = named(select(records))
+_ENVELOPE = named(
+    select(tables.log.c.envelope).join(records, records.c.shown == tables.log.c.sequence)
+)
+_PAYLOAD = named(select(blobs.c.content).join(records, records.c.digest == blobs.c.digest))
+_RUN = named(with_content().where(records.c.kind == "run"))
+_NOTICES = Question(
+    with_content(tables.notices.c.about, tables.notices.c.has_effect).join(
+        tables.notices, tables.notices.c.digest == records.c.digest
+    ),
+    among=tables.notices.c.about,
+)
+_COUNTS = Question(
+    select(
+        _count(records).label("records"),
+        select(tables.tags.c.claims).where(tables.tags.c.tag == ALL).scalar_subquery(),
+        _count(tables.verdicts, tables.verdicts.c.is_current).label("verdicts"),
+        _count(tables.papers).label("papers"),
+        _count(records, records.c.kind == "run").label("runs"),
+        _count(records, records.c.kind == "notice").label("notices"),
+    )
+)
+
+
 def read_entry(connection: Connection, digest: str) -> Entry | None:
     """The entry with this digest, of the payload or of the record in it."""
-    row = connection.execute(_named(select(records), digest)).first()
-    return entry_of(row) if row else None
+    rows = _ENTRY.ask(connection, digest=digest)
+    return entry_of(rows[0]) if rows else None
 
 
 def read_entries(
@@ -55,45 +92,35 @@ def read_entries(
 
 def read_envelope(connection: Connection, digest: str) -> bytes | None:
     """The bytes of the best signed envelope of a record, as they came in."""
-    log = tables.log
-    joined = select(log.c.envelope).join(records, records.c.shown == log.c.sequence)
-    found = connection.execute(_named(joined, digest)).scalar()
-    return None if found is None else bytes(found)
+    rows = _ENVELOPE.ask(connection, digest=digest)
+    return bytes(rows[0].envelope) if rows else None
 
 
 def read_payload(connection: Connection, digest: str) -> bytes | None:
     """The bytes that were signed."""
-    joined = select(blobs.c.content).join(records, records.c.digest == blobs.c.digest)
-    found = connection.execute(_named(joined, digest)).scalar()
-    return None if found is None else bytes(found)
+    rows = _PAYLOAD.ask(connection, digest=digest)
+    return bytes(rows[0].content) if rows else None
 
 
 def read_notices(
     connection: Connection, digests: Iterable[str]
 ) -> dict[str, tuple[NoticeView, ...]]:
     """Digest -> what was said about it, oldest first; nothing for those without notices."""
-    notices = tables.notices
     found: dict[str, list[NoticeView]] = {}
-    for some in batches(digests):
-        query = (
-            with_content(notices.c.about, notices.c.has_effect)
-            .join(notices, notices.c.digest == records.c.digest)
-            .where(notices.c.about.in_(some))
-            .order_by(notices.c.sequence)
-        )
-        for row in connection.execute(query):
-            notice = read_blob(row.content, Notice)
-            view = NoticeView(entry_of(row), notice, row.has_effect)
-            found.setdefault(row.about, []).append(view)
+    rows = _NOTICES.ask_among(connection, digests)
+    for row in sorted(rows, key=lambda row: row.sequence):
+        notice = read_blob(row.content, Notice)
+        view = NoticeView(entry_of(row), notice, bool(row.has_effect))
+        found.setdefault(row.about, []).append(view)
     return {about: tuple(views) for about, views in found.items()}
 
 
 def read_run(connection: Connection, digest: str) -> RunView | None:
     """The run with this digest, of the payload or of its run.json."""
-    query = _named(with_content(), digest).where(records.c.kind == "run")
-    row = connection.execute(query).first()
-    if row is None:
+    rows = _RUN.ask(connection, digest=digest)
+    if not rows:
         return None
+    row = rows[0]
     named = tables.verdict_runs
     verdicts = connection.execute(
         select(named.c.verdict)
@@ -131,30 +158,8 @@ def read_anchors(connection: Connection) -> tuple[AnchorView, ...]:
 
 def read_counts(connection: Connection) -> Counts:
     """How much there is."""
-    verdicts = tables.verdicts
-    current = select(tables.tags.c.claims).where(tables.tags.c.tag == ALL)
-
-    def count(query: Select[Any]) -> int:
-        return connection.execute(query).scalar_one()
-
-    def kind(name: str) -> Select[Any]:
-        return select(func.count()).select_from(records).where(records.c.kind == name)
-
-    return Counts(
-        records=count(select(func.count()).select_from(records)),
-        claims=connection.execute(current).scalar() or 0,
-        verdicts=count(select(func.count()).select_from(verdicts).where(verdicts.c.is_current)),
-        papers=count(select(func.count()).select_from(tables.papers)),
-        runs=count(kind("run")),
-        notices=count(kind("notice")),
-    )
-
-
-def _named(query: Select[Any], digest: str) -> Select[Any]:
-    """The newest record with this digest, that of the payload before that of the record."""
-    same = or_(records.c.digest == digest, records.c.record_digest == digest)
-    first = (records.c.digest == digest).desc()
-    return query.where(same).order_by(first, records.c.sequence.desc()).limit(1)
+    (found,) = _COUNTS.ask(connection)
+    return Counts(*(count or 0 for count in found))
 
 
 def _anchor_of(row: Row[Any]) -> AnchorView:

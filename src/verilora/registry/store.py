@@ -6,12 +6,14 @@ Each reading sees one state of the database, whole. May be used by several threa
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
 
 from sqlalchemy import Engine
 
 from verilora.registry.admit import BATCH, admit_many
+from verilora.registry.carriers import Carriers
 from verilora.registry.claims import (
     read_claim,
     read_claims,
@@ -19,7 +21,7 @@ from verilora.registry.claims import (
     read_tags,
     read_versions,
 )
-from verilora.registry.engine import connect, reading, told, writing
+from verilora.registry.engine import connect, holding, reading, told, writing
 from verilora.registry.incoming import Door
 from verilora.registry.read import (
     read_anchors,
@@ -69,6 +71,7 @@ class Registry:
     def __init__(self, engine: Engine, door: Door) -> None:
         self._engine = engine
         self._door = door
+        self._carriers = Carriers()
 
     def __enter__(self) -> Self:
         return self
@@ -89,6 +92,10 @@ class Registry:
     def url(self) -> str:
         """Where it is, without a password."""
         return told(self._engine.url)
+
+    def at_once(self) -> AbstractContextManager[None]:
+        """All that this thread reads within sees one state of the registry."""
+        return holding(self._engine)
 
     def admit(self, envelope: bytes) -> Entry:
         """Takes a signed record in; once this returns it is kept. The same one again is no fault.
@@ -174,10 +181,13 @@ class Registry:
         with reading(self._engine) as connection:
             return search(connection, text, limit=limit, min_confidence=min_confidence)
 
-    def related(self, id: str, *, limit: int = 5) -> tuple[RelatedClaim, ...]:
-        """Current claims that share tags with this one, rare tags counting more."""
+    def related(self, claim: str | ClaimView, *, limit: int = 5) -> tuple[RelatedClaim, ...]:
+        """Current claims that share tags with one, given by its id or as it was read; rare tags
+        count more."""
         with reading(self._engine) as connection:
-            return read_related(connection, plain(id), limit=limit)
+            known = isinstance(claim, ClaimView)
+            view = claim if known else read_claim(connection, plain(claim))
+            return read_related(connection, view, self._carriers, limit=limit)
 
     def verdict(self, digest: str) -> VerdictView | None:
         """By the digest of the payload, or that of verdict.json."""
