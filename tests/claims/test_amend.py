@@ -4,7 +4,16 @@ from typing import Any
 
 import pytest
 
-from verilora.claims.amend import begin, find_in, moment, renew, with_key, with_revoked, with_roots
+from verilora.claims.amend import (
+    begin,
+    find_in,
+    moment,
+    renew,
+    with_key,
+    with_revoked,
+    with_roots,
+    with_threshold,
+)
 from verilora.errors import DataError
 from verilora.records.trust import Revocation, Trust, TrustedKey
 
@@ -51,9 +60,26 @@ def test_keys_are_found_by_name_and_id(world: Any, trust: Trust) -> None:
         find_in(with_key(trust, twin), "signer")
 
 
+def test_how_many_have_to_sign_is_said_and_unsaid(world: Any, trust: Trust) -> None:
+    two = with_key(trust, entry(world, world.stranger))
+    wants = with_threshold(two, {"claim": 2})
+    assert (wants.wanted("claim"), wants.wanted("run")) == (2, 1)
+    assert with_threshold(wants, {"run": 2}).threshold == {"claim": 2, "run": 2}
+    assert with_threshold(wants, {"claim": 1}) == two
+    assert with_threshold(trust, {"claim": 1}) == trust
+    with pytest.raises(DataError, match="2 keys have to sign a claim, but 1 may"):
+        with_threshold(trust, {"claim": 2})
+    with pytest.raises(DataError, match="but 1 may"):
+        with_key(wants, entry(world, roles=["run"]))
+    assert with_revoked(wants, "signer", revocation=REVOKED).wanted("claim") == 2
+
+
 def test_roots_come_and_go_but_never_all(world: Any, trust: Trust) -> None:
     more = with_roots(trust, added=[world.stranger.public], dropped=[])
     assert [key.name for key in more.roots] == ["root", "stranger"]
+    with pytest.raises(DataError, match="origin is the id of the first root"):
+        with_roots(more, added=[], dropped=[world.root.id])
+    more = renew(more, now=world.now)
     less = with_roots(more, added=[], dropped=[world.root.id])
     assert [key.name for key in less.roots] == ["stranger"]
     assert less.origin == world.root.id

@@ -17,6 +17,7 @@ from verilora.claims.envelope import (
     open_envelope,
     sign,
     sign_together,
+    sign_too,
 )
 from verilora.claims.predicates import statement_of
 from verilora.errors import DataError, VerificationError
@@ -72,6 +73,18 @@ def test_several_keys_sign_once_each(world: Any, claim: Claim) -> None:
     content = sign_together(statement_of(claim), [world.key, world.root, world.key])
     ids = [signature.keyid for signature in open_envelope(content).envelope.signatures]
     assert ids == sorted([world.key.id, world.root.id])
+
+
+def test_another_signs_too(world: Any, claim: Claim) -> None:
+    alone = sign(statement_of(claim), world.key)
+    both = sign_too(alone, world.stranger)
+    assert both == sign_together(statement_of(claim), [world.key, world.stranger])
+    assert sign_too(both, world.key) == both
+    assert open_envelope(both).digest == open_envelope(alone).digest
+    many = json.loads(alone)
+    many["signatures"] = [{"keyid": str(n), "sig": "AAAA"} for n in range(16)]
+    with pytest.raises(DataError, match="16 are the most"):
+        sign_too(json.dumps(many).encode(), world.key)
 
 
 @pytest.mark.parametrize(

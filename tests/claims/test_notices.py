@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from verilora.claims.envelope import open_envelope, sign
-from verilora.claims.notices import heed_notices
+from verilora.claims.notices import counts, heed_notices
 from verilora.claims.predicates import statement_of
 from verilora.errors import VerificationError
 from verilora.records.claim import Claim
@@ -58,6 +58,35 @@ def test_another_needs_the_role(heed: Any, world: Any) -> None:
         heed("retraction", key=world.stranger, keys=keys)
     (note,) = heed("retraction", key=world.root)
     assert "does not count" in note
+
+
+def test_a_thief_of_the_key_takes_nothing_back(heed: Any, world: Any, claim: Claim) -> None:
+    digest = open_envelope(sign(statement_of(claim), world.key)).digest
+    gone = {"at": "2026-02-15T00:00:00Z", "reason": "stolen", "kept": [digest]}
+    for kind in ("retraction", "supersession", "dispute"):
+        (note,) = heed(kind, keys=[world.trusted(revoked=gone)])
+        assert note.startswith("n does not count") and "revoked" in note
+    with pytest.raises(VerificationError, match="retracted"):
+        heed("retraction", key=world.stranger, keys=[world.trusted(world.stranger)])
+
+
+@pytest.mark.parametrize(
+    ("state", "keys", "about", "by", "told"),
+    [
+        ("valid", "a", "valid", "b", True),
+        ("stale-trust", "a", "valid", "b", False),
+        ("stale-trust", "a", "stale-trust", "b", True),
+        ("unknown-key", "a", "valid", "b", False),
+        ("unknown-key", "b", "valid", "b", True),
+        ("unchecked", "", "valid", "b", False),
+        ("unchecked", "", "unchecked", "b", True),
+        ("unknown-key", "a", "unchecked", "b", True),
+        ("revoked", "b", "valid", "b", False),
+        ("revoked", "b", "unchecked", "b", False),
+    ],
+)
+def test_what_counts_is_one_rule(state: str, keys: str, about: str, by: str, told: bool) -> None:
+    assert counts(state, set(keys), about=about, by=set(by)) is told
 
 
 def test_what_is_no_notice_is_told(world: Any, claim: Claim) -> None:

@@ -89,6 +89,58 @@ def test_one_good_key_of_several_is_enough(world: Any, claim: Claim) -> None:
     assert check(opened, world.trust(keys=[other]), now=world.now).state == "revoked"
 
 
+def of_two(world: Any, record: Any, *keys: Any, **changes: Any) -> Checked:
+    """Signed by the keys, under a trust file that wants two keys for a claim."""
+    opened = open_envelope(sign_together(statement_of(record), keys))
+    trusted = [world.trusted(**changes), world.trusted(world.stranger)]
+    trust = world.trust(keys=trusted, threshold={"claim": 2})
+    return check(opened, trust, now=world.now)
+
+
+def test_where_two_keys_are_wanted_one_is_not_enough(world: Any, claim: Claim) -> None:
+    both = of_two(world, claim, world.key, world.stranger)
+    assert both.state == "valid"
+    assert set(both.key_ids) == {world.key.id, world.stranger.id}
+    one = of_two(world, claim, world.key)
+    assert (one.state, one.key_ids) == ("unknown-key", (world.key.id,))
+    assert one.sentence.startswith("1 of 2 wanted: a claim counts once 2 trusted keys signed it")
+    assert "'signer'" in one.sentence and "verilora sign --add" in one.sentence
+    assert of_two(world, claim, world.key, world.root).state == "unknown-key"
+
+
+def test_a_key_counts_once_however_often_it_signed(world: Any, claim: Claim) -> None:
+    envelope = json.loads(sign(statement_of(claim), world.key))
+    (own,) = envelope["signatures"]
+    envelope["signatures"] = [own, own, {"sig": own["sig"]}]
+    opened = open_envelope(json.dumps(envelope).encode())
+    keys = [world.trusted(), world.trusted(world.stranger)]
+    found = check(opened, world.trust(keys=keys, threshold={"claim": 2}), now=world.now)
+    assert found.state == "unknown-key"
+    assert found.sentence.startswith("1 of 2 wanted")
+    assert check(opened, world.trust(keys=keys), now=world.now).key_ids == (world.key.id,)
+
+
+def test_each_of_two_keys_has_to_be_in_order(world: Any, claim: Claim) -> None:
+    found = of_two(world, claim, world.key, world.stranger, revoked=REVOKED)
+    assert (found.state, found.key_ids) == ("revoked", (world.stranger.id,))
+    assert "1 of 2 wanted" in found.sentence and "the laptop was stolen" in found.sentence
+    assert set(found.signers) == {world.key.id, world.stranger.id}
+    late = of_two(world, claim, world.key, world.stranger, valid_from="2026-03-01T00:00:00Z")
+    assert (late.state, "from 2026-03-01" in late.sentence) == ("unknown-key", True)
+    none = of_two(world, claim, world.key, valid_from="2026-03-01T00:00:00Z")
+    assert none.key_ids == () and none.sentence.startswith("0 of 2 wanted")
+    digest = open_envelope(sign(statement_of(claim), world.key)).digest
+    kept = {**REVOKED, "kept": [digest]}
+    assert of_two(world, claim, world.key, world.stranger, revoked=kept).state == "valid"
+
+
+def test_other_kinds_are_as_before(world: Any, claim: Claim) -> None:
+    opened = open_envelope(sign(statement_of(claim), world.key))
+    keys = [world.trusted(), world.trusted(world.stranger)]
+    assert check(opened, world.trust(keys=keys, threshold={"run": 2}), now=world.now)
+    assert "threshold" not in world.trust(keys=keys).to_mapping()
+
+
 def test_faults_of_form_are_told_and_not_raised(world: Any, claim: Claim) -> None:
     mapping = statement_of(claim).to_mapping()
     odd = Statement.model_validate({**mapping, "predicateType": PREDICATES["run"]})

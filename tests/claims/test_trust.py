@@ -51,10 +51,16 @@ def test_a_number_is_given_once(world: Any, load: Any) -> None:
 def test_roots_hand_over_to_new_roots(world: Any, load: Any) -> None:
     load(world.trust())
     new = {"version": 2, "roots": [world.stranger.public.to_mapping()]}
-    with pytest.raises(VerificationError, match="old and new together"):
+    with pytest.raises(VerificationError, match="the versions between the two"):
         load(world.trust(**new), world.stranger)
     assert load(world.trust(**new), world.root, world.stranger).version == 2
     assert load(world.trust(**{**new, "version": 3}), world.stranger).version == 3
+
+
+def test_a_first_version_is_of_its_own_origin(world: Any) -> None:
+    # Else a stranger's file would be remembered in the place of the maker's.
+    with pytest.raises(ValueError, match="origin is the id of the first root"):
+        world.trust(origin=world.stranger.id)
 
 
 def test_other_origins_do_not_mix(world: Any, load: Any) -> None:
@@ -105,7 +111,7 @@ def test_a_memory_that_is_no_folder_stops_nothing(world: Any) -> None:
 
 def test_a_damaged_memory_is_no_memory_of_less(world: Any, load: Any) -> None:
     load(world.trust(version=2))
-    (place,) = (world.folder / "seen").iterdir()
+    (place,) = (world.folder / "seen").glob("*.json")
     place.write_text("{}")
     with pytest.raises(DataError, match="what was seen"):
         load(world.trust())

@@ -17,12 +17,12 @@ def desk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Desk:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     key = make_key("mine")
     keep_key(key, tmp_path / "keys")
-    return Desk(tmp_path / "deep" / "trust.dsse.json", tmp_path / "keys", key)
+    return Desk(tmp_path / "deep" / "trust.dsse.json", tmp_path / "keys", [key])
 
 
 def test_versions_follow_each_other(desk: Desk) -> None:
     first = desk.next_version(30)
-    assert (first.version, first.roots) == (1, (desk.root.public,))
+    assert (first.version, first.roots) == (1, (desk.roots[0].public,))
     desk.write(first)
     assert load_trust(desk.file) == first
     assert desk.next_version(30).version == 2
@@ -30,4 +30,4 @@ def test_versions_follow_each_other(desk: Desk) -> None:
 
 def test_a_public_key_is_found_by_name_and_by_file(desk: Desk) -> None:
     public = desk.folder / "mine.jwk.json"
-    assert desk.public("mine") == desk.public(str(public)) == desk.root.public
+    assert desk.public("mine") == desk.public(str(public)) == desk.roots[0].public

@@ -91,6 +91,39 @@ def test_roots_change_hands(keys: Any, verilora: Any) -> None:
     assert keys("trust", "default", "--root", "next").status == 0
 
 
+def test_roots_change_hands_in_one_step(keys: Any) -> None:
+    keys("new", "--name", "next")
+    old = json.loads(keys("trust", "--root", "root", "--json").out)["roots"][0]["id"]
+    both = ("--root", "root", "--root", "next", "--add-root", "next", "--drop-root", old)
+    told = json.loads(keys("trust", *both, "--json").out)
+    assert [root["name"] for root in told["roots"]] == ["next"]
+    assert told["origin"] == old
+    alone = ("--root", "default", "--add-root", "default", "--drop-root", told["roots"][0]["id"])
+    refused = keys("trust", *alone)
+    assert refused.status == 1
+    assert "no root of version 2" in refused.err
+
+
+def test_two_keys_may_be_wanted(keys: Any) -> None:
+    told = keys("trust", "default", "--root", "root", "--threshold", "claim=2")
+    assert (told.status, "2 keys have to sign a claim, but 1 may" in told.err) == (1, True)
+    keys("new", "--name", "second")
+    two = ("trust", "default", "second", "--root", "root", "--threshold", "claim=2", "--json")
+    assert json.loads(keys(*two).out)["threshold"] == {"claim": 2}
+    assert "a claim counts with 2 signatures" in keys("list").out
+    again = json.loads(keys("trust", "--root", "root", "--json").out)
+    assert again["threshold"] == {"claim": 2}
+    less = keys("trust", "--root", "root", "--threshold", "claim=1", "--json")
+    assert "threshold" not in json.loads(less.out)
+
+
+@pytest.mark.parametrize("given", ["claim", "claim=", "claim=0", "claim=17", "root=2", "claim=1.5"])
+def test_a_threshold_that_is_none_is_told(given: str, keys: Any) -> None:
+    told = keys("trust", "--root", "root", "--threshold", given)
+    assert told.status == 2
+    assert "such as claim=2" in told.err
+
+
 def test_a_public_key_of_another_is_trusted_from_its_file(keys: Any, home: Path) -> None:
     assert keys("new", "--name", "theirs", "--directory", home / "elsewhere").status == 0
     public = home / "elsewhere/theirs.jwk.json"

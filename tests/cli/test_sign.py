@@ -44,6 +44,21 @@ def test_it_goes_where_it_is_wanted(run: Path, verilora: Any, tmp_path: Path) ->
     assert not (run / "adapter/claim.dsse.json").exists()
 
 
+def test_another_signs_beside_the_first(run: Path, verilora: Any) -> None:
+    assert verilora("keys", "new", "--name", "other").status == 0
+    told = verilora("sign", run, "--key", "other", "--add")
+    assert (told.status, "cannot be read" in told.err) == (1, True)  # nothing to sign beside
+    assert verilora("sign", run).status == 0
+    assert "--add" in verilora("sign", run, "--key", "other").err
+    told = json.loads(verilora("sign", run, "--key", "other", "--add", "--json").out)
+    sealed = json.loads((run / "claim.dsse.json").read_bytes())["signatures"]
+    assert len({one["keyid"] for one in sealed}) == 2
+    assert told["key"] in {one["keyid"] for one in sealed}
+    (run / "events.jsonl").write_text("{}\n")
+    told = verilora("sign", run, "--key", "other", "--add")
+    assert (told.status, "is not about what is there now" in told.err) == (1, True)
+
+
 def test_a_key_that_is_not_there_is_told(run: Path, verilora: Any) -> None:
     told = verilora("sign", run, "--key", "defualt")
     assert told.status == 1

@@ -78,6 +78,21 @@ def test_each_state_ends_with_its_status(run: Path, verilora: Any) -> None:
     assert verilora("verify", run).status == 12
 
 
+def test_two_may_have_to_sign(run: Path, verilora: Any, tmp_path: Path) -> None:
+    both = ("second", "--root", "root", "--threshold", "run=2")
+    assert verilora("keys", "new", "--name", "second").status == 0
+    assert verilora("keys", "trust", *both).status == 0
+    told = verilora("verify", run)
+    assert told.status == EXIT_STATUS["unknown-key"]
+    assert "1 of 2 wanted" in told.out and "verilora sign --add" in told.out
+    assert verilora("sign", run, "--key", "second", "--add").status == 0
+    facts = json.loads(verilora("verify", run, "--json").out)
+    assert {key["name"] for key in facts["keys"]} == {"default", "second"}
+    assert verilora("keys", "revoke", "second", "--reason", "lost", "--root", "root").status == 0
+    told = verilora("verify", run)
+    assert (told.status, "1 of 2 wanted" in told.out) == (EXIT_STATUS["revoked"], True)
+
+
 def test_without_trust_nothing_is_said(run: Path, verilora: Any, tmp_path: Path) -> None:
     told = verilora("verify", run, "--trust", tmp_path / "none.json")
     assert told.status == 1

@@ -45,6 +45,25 @@ def test_a_trust_file_comes_back_from_its_bytes() -> None:
     assert trust.find("A" * 43) is None
 
 
+def test_a_file_that_wants_one_signature_has_the_bytes_that_it_always_had() -> None:
+    trust = Trust.model_validate(TRUST)
+    assert trust.wanted("claim") == 1
+    assert b"threshold" not in trust.canonical()
+    assert Trust.model_validate({**TRUST, "threshold": {}}).canonical() == trust.canonical()
+    # Printed by the version before there was a threshold.
+    assert trust.digest == "sha256:a045c78a2c9bff72d3d7df30ef424036b241177266fb46aad9c34560822a988d"
+
+
+def test_a_threshold_comes_back() -> None:
+    x = encode_public(bytes(range(32)))
+    other = {**SIGNER, "id": thumbprint(x), "x": x}
+    given = {**TRUST, "trusted": [SIGNER, other], "threshold": {"claim": 2}}
+    trust = Trust.model_validate(given)
+    assert (trust.wanted("claim"), trust.wanted("run")) == (2, 1)
+    assert Trust.model_validate_json(trust.canonical()) == trust
+    assert trust.to_mapping()["threshold"] == {"claim": 2}
+
+
 def test_moments_are_compared_as_times() -> None:
     assert instant("2026-01-01T00:00:00.5Z") > instant("2026-01-01T00:00:00Z")
     half = {"issued_at": "2026-01-01T00:00:00Z", "expires_at": "2026-01-01T00:00:00.5Z"}
@@ -84,6 +103,12 @@ def test_a_key_that_is_not_its_ids_is_refused(changes: dict[str, Any]) -> None:
         {"trusted": [{**SIGNER, "revoked": {"at": "2026-02-01T00:00:00Z", "reason": ""}}]},
         {"expires_at": "2026-01-01T00:00:00Z"},
         {"expires_at": "for ever"},
+        {"origin": "A" * 43},
+        {"threshold": {"claim": 2}},
+        {"threshold": {"claim": 1}},
+        {"threshold": {"claim": 17}},
+        {"threshold": {"claim": True}},
+        {"threshold": {"root": 2}},
         {"expires_at": "2027-02-30T00:00:00Z"},
     ],
 )

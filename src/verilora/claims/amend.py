@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from verilora.errors import DataError, nearest
+from verilora.records.reading import record_of
 from verilora.records.trust import PublicKey, Revocation, Trust, TrustedKey
 
 DAYS = 365
@@ -38,7 +40,7 @@ def with_key(trust: Trust, key: TrustedKey) -> Trust:
     if before is not None and before.revoked is not None:
         raise _refused(f"the key '{before.name}' ({key.id}) was revoked; make a new one")
     kept = tuple(other for other in trust.trusted if other.id != key.id)
-    return trust.replace(trusted=(*kept, key))
+    return _checked(trust, trusted=[one.to_mapping() for one in (*kept, key)])
 
 
 def with_revoked(trust: Trust, wanted: str, *, revocation: Revocation) -> Trust:
@@ -57,7 +59,16 @@ def with_roots(trust: Trust, *, added: Iterable[PublicKey], dropped: Iterable[st
     roots = {key.id: key for key in (*trust.roots, *added) if key.id not in gone}
     if not roots:
         raise _refused("it would have no root left; add the new one first")
-    return trust.replace(roots=tuple(roots.values()))
+    return _checked(trust, roots=[key.to_mapping() for key in roots.values()])
+
+
+def with_threshold(trust: Trust, counts: Mapping[str, int]) -> Trust:
+    """With other numbers of keys that have to sign a record of a kind; 1 is said by saying nothing.
+
+    Raises DataError if fewer keys may sign such a record than are wanted.
+    """
+    merged = {**trust.threshold, **counts}
+    return _checked(trust, threshold={role: n for role, n in merged.items() if n > 1})
 
 
 def find_in(trust: Trust, wanted: str) -> TrustedKey:
@@ -74,6 +85,10 @@ def find_in(trust: Trust, wanted: str) -> TrustedKey:
 def moment(time: datetime) -> str:
     """A record's form of a time, to the second."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _checked(trust: Trust, **changes: Any) -> Trust:
+    return record_of(Trust, {**trust.to_mapping(), **changes}, name="the trust file")
 
 
 def _refused(why: str) -> DataError:

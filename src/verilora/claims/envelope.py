@@ -16,7 +16,13 @@ from dataclasses import dataclass
 from verilora.claims.keys import Key
 from verilora.errors import DataError, VerificationError
 from verilora.records.canonical import canonical_bytes, digest_bytes
-from verilora.records.envelope import PAYLOAD_TYPE, Envelope, Signature, Statement
+from verilora.records.envelope import (
+    MOST_SIGNATURES,
+    PAYLOAD_TYPE,
+    Envelope,
+    Signature,
+    Statement,
+)
 from verilora.records.reading import record_of
 from verilora.records.strict_json import LONGEST, parse_strict
 
@@ -60,10 +66,31 @@ def sign_together(statement: Statement, keys: Sequence[Key]) -> bytes:
     payload = statement.canonical()
     message = encode_message(PAYLOAD_TYPE, payload)
     by_id = sorted({key.id: key for key in keys}.items())
-    signatures = [
-        Signature(keyid=name, sig=base64.b64encode(key.sign(message)).decode())
-        for name, key in by_id
-    ]
+    return _sealed(payload, [_signature(key, message) for _, key in by_id])
+
+
+def sign_too(content: bytes, key: Key, *, name: str = "the envelope") -> bytes:
+    """The envelope with the key's signature beside those that are there; its own is made anew.
+
+    Raises VerificationError for what is no envelope, DataError if it would have too many.
+    """
+    opened = open_envelope(content, name=name)
+    others = [one for one in opened.envelope.signatures if one.keyid != key.id]
+    if len(others) >= MOST_SIGNATURES:
+        raise DataError(
+            f"{name} has {len(others)} signatures already; {MOST_SIGNATURES} are the most",
+            file=None,
+            line=None,
+        )
+    signatures = [*others, _signature(key, opened.message)]
+    return _sealed(opened.payload, sorted(signatures, key=lambda one: one.keyid or ""))
+
+
+def _signature(key: Key, message: bytes) -> Signature:
+    return Signature(keyid=key.id, sig=base64.b64encode(key.sign(message)).decode())
+
+
+def _sealed(payload: bytes, signatures: Sequence[Signature]) -> bytes:
     envelope = Envelope.model_validate(
         {
             "payload": base64.b64encode(payload).decode(),

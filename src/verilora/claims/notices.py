@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from datetime import datetime
 
 from verilora.claims.envelope import Opened, open_envelope
 from verilora.claims.predicates import read_predicate
-from verilora.claims.signatures import check_signatures
 from verilora.claims.standing import check
 from verilora.claims.states import State
 from verilora.errors import VerificationError
 from verilora.records.notice import Notice
 from verilora.records.trust import Trust
 
+TRUSTED = ("valid", "stale-trust")
+"""States of a signature by a trusted key, the best first; all others are alike."""
 _STATES: dict[str, State] = {"retraction": "retracted", "supersession": "superseded"}
+
+
+def rank_of(state: str) -> int:
+    """0 for the best state of a signature; greater is worse."""
+    return TRUSTED.index(state) if state in TRUSTED else len(TRUSTED)
+
+
+def counts(state: str, keys: Set[str], *, about: str, by: Set[str]) -> bool:
+    """True for a notice signed no worse than what it is about, or by one of the same keys.
+
+    `state` and `keys` are those of the notice's signatures, `about` and `by` those of the record's.
+    Never one that hangs on a revoked key: it may be the thief's.
+    """
+    if state == "revoked":
+        return False
+    return rank_of(state) <= rank_of(about) or not keys.isdisjoint(by)
 
 
 def heed_notices(
@@ -27,9 +44,9 @@ def heed_notices(
 ) -> tuple[str, ...]:
     """Notes for the reader: disputes, and notices that do not count.
 
-    `said` are envelopes' bytes with a name to tell; `by` the keys that signed the record. A notice
-    counts if a key trusted for notices signed it, or one that signed the record itself. Raises
-    VerificationError: "retracted" (before "superseded") where such a notice says so.
+    `said` are envelopes' bytes with a name to tell; `by` the keys that signed the record, which is
+    valid. Which notices count says `counts`. Raises VerificationError: "retracted" (before
+    "superseded") where such a notice says so.
     """
     notes, ends = [], []
     for content, name in said:
@@ -55,8 +72,7 @@ def _notice_in(
     if not isinstance(notice, Notice):
         raise VerificationError("it is no notice, but another record", state="schema-invalid")
     checked = check(opened, trust, now=now)
-    own = set(check_signatures(opened, trust.trusted).ids) & set(by)
-    if checked.state not in ("valid", "stale-trust") and not own:
+    if not counts(checked.state, set(checked.signers), about="valid", by=set(by)):
         raise VerificationError(checked.sentence, state=checked.state)
     return notice
 

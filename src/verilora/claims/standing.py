@@ -24,13 +24,16 @@ class Checked:
     state: State
     key_ids: tuple[str, ...]
     sentence: str
+    signers: tuple[str, ...] = ()
+    """Every key of the trust file whose signature is good, whether it counts here or not."""
 
 
 def check(opened: Opened, trust: Trust, *, now: datetime) -> Checked:
     """Signature and trust, in one word; looks at no file and no notice.
 
-    One good signature by a key with the right role is enough; a bad one by a known key beside it
-    is not passed over. Raises nothing.
+    As many keys have to sign as the trust file wants, one where it says nothing, each with the
+    right role and counted once; a bad signature by a known key beside them is not passed over.
+    Raises nothing.
     """
     try:
         signers = check_signatures(opened, trust.trusted)
@@ -43,13 +46,15 @@ def check(opened: Opened, trust: Trust, *, now: datetime) -> Checked:
     moment = _moment_of(record, now)
     found = [(key, *_standing(key, kind, moment=moment, digest=opened.digest)) for key in keys]
     good = tuple(key.id for key, state, _ in found if state == "valid")
-    if not good:
-        # What was revoked is told before what was never allowed.
-        _, state, why = min(found, key=lambda one: one[1] != "revoked")
-        return Checked(state, (), why)
-    if instant(trust.expires_at) <= now:
-        return Checked("stale-trust", good, _stale(trust))
-    return Checked("valid", good, f"signed by {_names(keys, good)}, trusted for a {kind}")
+    wanted = trust.wanted(kind)
+    if len(good) < wanted:
+        others: list[tuple[State, str]] = [(s, why) for _, s, why in found if s != "valid"]
+        state, told = _too_few(others, kind, names=_names(keys, good), count=(len(good), wanted))
+    elif instant(trust.expires_at) <= now:
+        state, told = "stale-trust", _stale(trust)
+    else:
+        state, told = "valid", f"signed by {_names(keys, good)}, trusted for a {kind}"
+    return Checked(state, good, told, signers.ids)
 
 
 def _unsigned(signers: Signers) -> Checked:
@@ -61,6 +66,20 @@ def _unsigned(signers: Signers) -> Checked:
         (),
         f"the trust file knows no key that signed this ({named}); nothing is known of who it was",
     )
+
+
+def _too_few(
+    others: list[tuple[State, str]], kind: str, *, names: str, count: tuple[int, int]
+) -> tuple[State, str]:
+    """The state and why, where fewer keys count than are wanted; `others` are those that do not."""
+    # What was revoked is told before what was never allowed.
+    state, why = min(others, key=lambda one: one[0] != "revoked", default=("unknown-key", ""))
+    found, wanted = count
+    if wanted == 1:
+        return state, why
+    by = f": it is signed by {names}" if names else ""
+    told = f"{found} of {wanted} wanted: a {kind} counts once {wanted} trusted keys signed it{by}"
+    return state, f"{told}; {why or 'another of them has to sign it too (verilora sign --add)'}"
 
 
 def _standing(key: TrustedKey, kind: str, *, moment: datetime, digest: str) -> tuple[State, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +22,16 @@ TrustOption = Annotated[
     typer.Option("--trust", metavar="FILE", help="The trust file [the user's config]."),
 ]
 Root = Annotated[
-    str, typer.Option("--root", metavar="KEY", help="The root key that signs the trust file.")
+    list[str] | None,
+    typer.Option(
+        "--root", metavar="KEY", help="The root key that signs the file; again for more [default]."
+    ),
+]
+Threshold = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--threshold", metavar="ROLE=N", help="So many keys have to sign a record of this kind."
+    ),
 ]
 Wanted = Annotated[
     list[str] | None,
@@ -150,7 +160,8 @@ def trust(  # limit: one parameter for each option of the command
     role: Role = None,
     since: Since = None,
     until: Until = None,
-    root: Root = "default",
+    threshold: Threshold = None,
+    root: Root = None,
     add_root: AddRoot = None,
     drop_root: DropRoot = None,
     days: Days = 365,
@@ -161,9 +172,9 @@ def trust(  # limit: one parameter for each option of the command
     """Write the next version of the trust file: keys that count, and for what.
 
     Makes the file if there is none. Without KEY it is renewed as it is. To change roots, sign with
-    an old one while the new one is added; drop the old one with the new one's signature.
+    the old one and the new one: --root old --root new --add-root new --drop-root ID.
     """
-    from verilora.claims.amend import with_key, with_roots
+    from verilora.claims.amend import with_key, with_roots, with_threshold
     from verilora.records.trust import ROLES, TrustedKey
 
     desk = _desk(file, directory, root=root, passphrase_file=passphrase_file)
@@ -176,6 +187,7 @@ def trust(  # limit: one parameter for each option of the command
     for key in map(desk.public, keys or ()):
         made = with_key(made, _checked(TrustedKey, {**key.to_mapping(), **facts}))
     made = with_roots(made, added=map(desk.public, add_root or ()), dropped=drop_root or ())
+    made = with_threshold(made, _counts(threshold or ()))
     desk.write(made)
     terminal.tell(f"{_trust_told(made)}\n\n{desk.file}", mapping=made.to_mapping())
 
@@ -186,7 +198,7 @@ def revoke(  # limit: one parameter for each option of the command
     *,
     reason: Annotated[str, typer.Option("--reason", help="Why, for everybody to read.")],
     keep: Keep = None,
-    root: Root = "default",
+    root: Root = None,
     days: Days = 365,
     file: TrustOption = None,
     directory: Directory = None,
@@ -209,14 +221,35 @@ def revoke(  # limit: one parameter for each option of the command
 
 
 def _desk(
-    file: Path | None, directory: Path | None, *, root: str, passphrase_file: Path | None
+    file: Path | None,
+    directory: Path | None,
+    *,
+    root: list[str] | None,
+    passphrase_file: Path | None,
 ) -> Desk:
     from verilora.claims.keys import find_key
     from verilora.claims.places import key_folder, trust_path
 
     folder = directory or key_folder()
-    key = unlocked(find_key(root, folder), passphrase_file)
-    return Desk(file or trust_path(), folder, key)
+    paths = [find_key(one, folder) for one in root or ["default"]]
+    return Desk(file or trust_path(), folder, [unlocked(path, passphrase_file) for path in paths])
+
+
+def _counts(given: Sequence[str]) -> dict[str, int]:
+    """Role -> count, of ROLE=N."""
+    from verilora.records.envelope import MOST_SIGNATURES
+    from verilora.records.trust import ROLES
+
+    found: dict[str, str] = {}
+    for one in given:
+        role, _, count = one.partition("=")
+        found[role] = count
+        if role not in ROLES or not count.isdecimal() or not 1 <= int(count) <= MOST_SIGNATURES:
+            raise typer.BadParameter(
+                f"--threshold {role}={count}: one of {', '.join(ROLES)} and a number from 1 to "
+                f"{MOST_SIGNATURES} are wanted, such as claim=2"
+            )
+    return {role: int(count) for role, count in found.items()}
 
 
 def _checked(kind: Any, entry: dict[str, Any]) -> Any:
@@ -241,4 +274,6 @@ def _trust_told(found: Any) -> str:
     ended = instant(found.expires_at) <= datetime.now(UTC)
     until = f"EXPIRED on {found.expires_at[:10]}" if ended else f"until {found.expires_at[:10]}"
     head = f"trust file, version {found.version}, {until}; root {roots}"
-    return f"{head}\n{columns(rows, numbers=())}" if found.trusted else f"{head}; no keys yet"
+    wanted = [f"a {role} counts with {n} signatures" for role, n in sorted(found.threshold.items())]
+    table = [columns(rows, numbers=())] if found.trusted else ["no keys yet"]
+    return "\n".join([head, *wanted, *table])

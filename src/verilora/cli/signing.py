@@ -86,7 +86,7 @@ def _trust(key: Any) -> None:
     from verilora.claims.places import key_folder, trust_path
     from verilora.records.trust import ROLES, TrustedKey
 
-    desk = Desk(trust_path(), key_folder(), key)
+    desk = Desk(trust_path(), key_folder(), [key])
     trusted = TrustedKey.model_validate({**key.public.to_mapping(), "roles": list(ROLES)})
     desk.write(with_key(desk.next_version(DAYS), trusted))
 

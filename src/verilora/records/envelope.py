@@ -24,6 +24,7 @@ PREDICATES = {
     "anchors": "https://verilora.dev/anchors/v1",
 }
 """Kind of the record -> type of the predicate; names, not addresses that are looked up."""
+MOST_SIGNATURES = 16
 Base64 = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
 Thumbprint = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9_-]{43}$")]
 """RFC 7638: base64url of the SHA-256 of the public key's canonical JWK."""
@@ -63,7 +64,7 @@ class Envelope(Record):
 
     payload: Base64
     payload_type: Text = Field(alias="payloadType")
-    signatures: Annotated[tuple[Signature, ...], Field(min_length=1, max_length=16)]
+    signatures: Annotated[tuple[Signature, ...], Field(min_length=1, max_length=MOST_SIGNATURES)]
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain JSON data, by DSSE's names."""

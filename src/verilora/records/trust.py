@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from verilora.records.canonical import canonical_bytes
 from verilora.records.claim import Moment
-from verilora.records.envelope import Thumbprint
+from verilora.records.envelope import MOST_SIGNATURES, Thumbprint
 from verilora.records.given import Count, Digest, Text
 from verilora.records.record import Record
 
@@ -117,6 +117,10 @@ class Trust(Record):
     roots: Annotated[tuple[PublicKey, ...], Field(min_length=1, max_length=16)]
     """May sign this file, and the next version of it."""
     trusted: Annotated[tuple[TrustedKey, ...], Field(max_length=500)] = ()
+    threshold: dict[Role, Annotated[int, Field(strict=True, ge=2, le=MOST_SIGNATURES)]] = Field(
+        default_factory=dict
+    )
+    """Role -> how many keys have to sign such a record; 1 where nothing is said."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Trust:
@@ -125,7 +129,25 @@ class Trust(Record):
                 raise ValueError(f"{what}: a key stands there twice; each is wanted once")
         if instant(self.expires_at) <= instant(self.issued_at):
             raise ValueError("expires_at is not after issued_at")
+        if self.version == 1 and self.origin not in {key.id for key in self.roots}:
+            raise ValueError("origin is the id of the first root, and is none of them in version 1")
+        for role, count in self.threshold.items():
+            # Revoked keys too: to revoke one must always be possible.
+            have = sum(role in key.roles for key in self.trusted)
+            if have < count:
+                raise ValueError(
+                    f"threshold: {count} keys have to sign a {role}, but {have} may; trust more"
+                )
         return self
+
+    def wanted(self, kind: str) -> int:
+        """How many keys, each counted once, have to sign a record of this kind."""
+        return next((count for role, count in self.threshold.items() if role == kind), 1)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Plain JSON data; without `threshold` where one signature is enough for everything."""
+        told = super().to_mapping()
+        return told if self.threshold else {k: v for k, v in told.items() if k != "threshold"}
 
     def find(self, key_id: str) -> TrustedKey | None:
         """The key of that id, or None."""
