@@ -57,6 +57,8 @@ def parse_strict(content: bytes, *, name: str = "the document") -> Any:
 
 def text_fault(text: str) -> str | None:
     """What is wrong with a text that people will be shown, as a clause; None if nothing is."""
+    if text.isascii() and text.isprintable():
+        return None  # so are most, and this takes no time
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         return "holds half of a surrogate pair, which is no character; write the character itself"
     found = _HIDDEN.search(text)
