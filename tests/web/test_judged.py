@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from fastapi.testclient import TestClient
+
 from verilora.records.verdict import VerdictDocument
 from verilora.web import judged
+from verilora.web.app import create_app
+from verilora.web.finding import Site
 from verilora.web.judged import status_of, told_of
 from verilora.web.standing import state_of
 
@@ -60,3 +64,28 @@ def test_a_claim_falls_with_its_verdict(fresh, read_page) -> None:
     for path in (f"/claims/{claim.id}", f"/embed/{claim.id}", "/claims"):
         assert "verdict retracted" in read_page(client.get(path).text).text, path
     assert "✗ verdict retracted" in client.get(f"/badge/{claim.id}.svg").text
+
+
+def test_a_verdict_that_cannot_be_weighed_is_pending_on_every_page(fresh) -> None:
+    """In a unit without a margin by default, and none is stated: no page may fail for it."""
+    document = fresh.document(87.2, 88.1, 86.9)
+    verdict = document.verdict
+    verdict = verdict.replace(
+        status="reproduced",
+        reported=verdict.reported.replace(unit="points", spread=None, spread_kind=None),
+        measured=verdict.measured.replace(unit="points"),
+        statistics=None,
+        preregistration=None,
+    )
+    entry = fresh.admit(document.replace(verdict=verdict, verdicts=None))
+    fresh.admit(fresh.performance(entry, verdict))
+    client = TestClient(create_app(Site(fresh.registry, "http://testserver")))
+    page = client.get(f"/verdicts/{entry.digest.removeprefix('sha256:')}")
+    assert page.status_code == 200
+    assert "declare one in the preregistration" in page.text
+    for path in ("/", "/verdicts", "/papers", "/papers/2106.09685", "/claims", "/feed.atom"):
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        assert "✓ reproduced" not in answer.text
+    (one,) = client.get("/api/v1/verdicts").json()["verdicts"]
+    assert (one["status"], one["judged"]) == ("reproduced", "pending")
