@@ -79,6 +79,7 @@ def test_an_answer_that_is_known_is_not_sent_again(client: TestClient, filled) -
     again = client.get(path, headers={"if-none-match": f'"other", W/{first.headers["etag"]}'})
     assert (again.status_code, again.content) == (304, b"")
     assert again.headers["etag"] == first.headers["etag"]
+    assert client.get(path, headers={"if-none-match": "*"}).status_code == 304
     assert client.get(path, headers={"if-none-match": '"other"'}).status_code == 200
 
 

@@ -7,6 +7,8 @@ import json
 import pytest
 from fastapi.testclient import TestClient
 
+from verilora.web.app import create_app
+from verilora.web.finding import Site
 from verilora.web.limits import MOST, read_object
 from verilora.web.problems import KIND, Problem
 
@@ -92,3 +94,16 @@ def test_an_object_has_known_keys() -> None:
     assert read_object(b'{"a": 1}', allowed={"a": int}) == {"a": 1}
     with pytest.raises(Problem, match="unknown key 'b'"):
         read_object(b'{"b": 1}', allowed={"a": int})
+
+
+def test_a_fault_of_the_server_is_told_like_any_other(filled, monkeypatch, caplog) -> None:
+    """With all headers, and without a word of what went wrong."""
+    client = TestClient(create_app(Site(filled.registry, "http://testserver")))
+    monkeypatch.setattr(type(filled.registry), "tags", lambda _: 1 / 0)
+    for path in ("/api/v1/tags.json", "/tags", "/tags.json"):
+        answer = client.get(path)
+        refused(answer, 500)
+        assert "zero" not in answer.text
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+        assert (answer.headers["cache-control"], "etag" in answer.headers) == ("no-store", False)
+    assert "ZeroDivisionError" in caplog.text

@@ -51,7 +51,7 @@ class Headers:
         headers = [*caught.headers, *headers_of(path, status, kind=caught.kind)]
         if method in ("GET", "HEAD") and status == 200:
             headers.append((b"etag", tag))
-            if tag in _wanted_not(scope):
+            if {tag, b"*"} & {*_wanted_not(scope)}:
                 kept = [pair for pair in headers if not pair[0].startswith(b"content-")]
                 await _answer(send, 304, headers=kept, body=None)
                 return

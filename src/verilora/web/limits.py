@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Any
 
@@ -16,6 +17,7 @@ LONGEST_ADDRESS = 4096
 """Bytes of a path with its query."""
 PAGE, MOST = 20, 100
 """Items of a page, unless more or fewer are asked for."""
+LOG = logging.getLogger(__name__)
 _TRICKS = re.compile(rb"%00|%2f|%5c|\\|//|(^|/)\.{1,2}(/|$)|%2e", re.IGNORECASE)
 
 
@@ -40,7 +42,12 @@ class Limits:
         async def replay() -> Message:
             return {"type": "http.request", "body": body, "more_body": False}
 
-        await self.app(scope, replay, send)
+        try:
+            await self.app(scope, replay, send)
+        except Exception:
+            # Answered here and not by the server, so that this answer too has all its headers.
+            LOG.exception("no answer to %s %s", scope["method"], scope["path"])
+            await _tell(send, Problem(500, "A fault of this server, and not of the request."))
 
     def _refuse_address(self, scope: Scope) -> None:
         path, query = scope.get("raw_path") or b"", scope.get("query_string") or b""
