@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from verilora.claims.envelope import open_envelope, sign
-from verilora.claims.notices import counts, heed_notices
+from verilora.claims.notices import counts, heed_notices, rank_of
 from verilora.claims.predicates import statement_of
 from verilora.errors import VerificationError
 from verilora.records.claim import Claim
@@ -87,6 +87,10 @@ def test_a_thief_of_the_key_takes_nothing_back(heed: Any, world: Any, claim: Cla
 )
 def test_what_counts_is_one_rule(state: str, keys: str, about: str, by: str, told: bool) -> None:
     assert counts(state, set(keys), about=about, by=set(by)) is told
+
+
+def test_states_have_an_order() -> None:
+    assert rank_of("valid") < rank_of("stale-trust") < rank_of("unchecked") == rank_of("revoked")
 
 
 def test_what_is_no_notice_is_told(world: Any, claim: Claim) -> None:

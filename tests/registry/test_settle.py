@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from verilora.registry import Door, Registry, open_registry
-from verilora.registry.settle import rank_of
 
 
 def standing(registry: Registry, digest: str) -> str:
@@ -78,6 +77,7 @@ def test_a_verdict_from_the_future_is_no_newer_than_its_admission(
         ("valid", "unknown-key", ("b",), False),
         ("valid", "unknown-key", ("a",), True),
         ("valid", "unchecked", ("a",), False),
+        ("valid", "revoked", ("a",), False),
         ("unknown-key", "unknown-key", ("b",), True),
         ("unknown-key", "valid", ("b",), True),
         ("stale-trust", "unknown-key", (), False),
@@ -96,7 +96,3 @@ def test_a_notice_counts_if_it_is_signed_as_well_as_the_record(
         make.admit(registry, make.notice(claim))
         assert [one.has_effect for one in registry.notices(claim)] == [effect]
         assert (standing(registry, claim) == "retracted") == effect
-
-
-def test_states_have_an_order() -> None:
-    assert rank_of("valid") < rank_of("stale-trust") < rank_of("unchecked") == rank_of("revoked")

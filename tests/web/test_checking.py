@@ -7,6 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 from fastapi.testclient import TestClient
 
+from verilora.claims.envelope import sign
+from verilora.claims.keys import make_key
+from verilora.claims.predicates import statement_of
+from verilora.records.envelope import Statement
 from verilora.records.trust import Trust
 from verilora.web.app import create_app
 from verilora.web.finding import Site
@@ -59,6 +63,31 @@ def test_with_a_trust_file_signatures_are_checked(fresh) -> None:
     sig = broken["signatures"][0]["sig"]
     broken["signatures"][0]["sig"] = ("A" if sig[0] != "A" else "B") + sig[1:]
     assert client.post(PATH, json=broken).json()["state"] == "bad-signature"
+
+
+def test_notices_count_as_verify_counts_them(fresh) -> None:
+    site = Site(fresh.registry, "http://testserver", trust_in(fresh.key))
+    client = TestClient(create_app(site))
+    entry = fresh.admit(fresh.claim("LoRA"))
+    envelope = fresh.registry.envelope(entry.digest)
+    # The registry checks no signatures, and obeys anybody's notice; this server has a trust file.
+    fresh.registry.admit(sign(statement_of(fresh.notice(entry.digest)), make_key("anybody")))
+    got = client.post(PATH, content=envelope).json()
+    assert (got["state"], got["standing"]) == ("valid", "retracted")
+    assert "a retraction does not count" in got["detail"]
+    fresh.admit(fresh.notice(entry.digest, reason="Our own slip."))
+    got = client.post(PATH, content=envelope).json()
+    assert got["state"] == "retracted"
+    assert "Our own slip." in got["detail"]
+
+
+def test_who_signed_is_asked_before_what(fresh) -> None:
+    client = TestClient(create_app(Site(fresh.registry, "http://testserver", trust_in(fresh.key))))
+    mapping = statement_of(fresh.claim("LoRA")).to_mapping()
+    odd = Statement.model_validate({**mapping, "predicate": {}})
+    got = client.post(PATH, content=sign(odd, make_key("anybody"))).json()
+    assert got["state"] == "unknown-key"
+    assert client.post(PATH, content=sign(odd, fresh.key)).json()["state"] == "schema-invalid"
 
 
 def test_what_is_no_envelope_is_malformed(client) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 from sqlalchemy import Column, Connection, Row, func, or_, select, update
 
 from verilora.claims.duplicates import duplicate_fault, key_of, probable
+from verilora.claims.notices import rank_of
 from verilora.errors import AdmissionError
 from verilora.records.claim import Claim
 from verilora.registry import tables
 from verilora.registry.incoming import UNCHECKED, Incoming, read_blob
 from verilora.registry.project import Line, Rows
-from verilora.registry.settle import Touched, rank_of, settle_touched
+from verilora.registry.settle import Touched, settle_touched
 from verilora.registry.views import Entry
 
 _TOGETHER = 500

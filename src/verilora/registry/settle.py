@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, select, update
 
+from verilora.claims.notices import counts
 from verilora.records.claim import Claim
 from verilora.records.notice import Notice
 from verilora.records.verdict import VerdictDocument
@@ -19,17 +20,8 @@ from verilora.registry import tables
 from verilora.registry.incoming import UNCHECKED
 from verilora.registry.project import Line, paper_of, target_of
 
-GOOD = ("valid", "stale-trust")
-"""States of a signature, the best first; all others are alike."""
-
-
 ALL = ""
 """The tag that stands for every claim."""
-
-
-def rank_of(state: str) -> int:
-    """0 for the best state of a signature; greater is worse."""
-    return GOOD.index(state) if state in GOOD else len(GOOD)
 
 
 @dataclass
@@ -89,12 +81,10 @@ def _settle_standing(connection: Connection, digest: str, *, touched: Touched) -
 
 
 def _counts(notice: Row[Any], record: Row[Any]) -> bool:
-    """True for a notice signed no worse than the record, or by one of the record's own keys."""
-    if rank_of(notice.state) <= rank_of(record.state):
-        return True
+    """By the rule of `verilora verify`."""
     # Without a check ids are hints, which anybody can write.
-    checked = notice.state != UNCHECKED
-    return checked and bool({*json.loads(notice.key_ids)} & {*json.loads(record.key_ids)})
+    keys = set() if notice.state == UNCHECKED else {*json.loads(notice.key_ids)}
+    return counts(notice.state, keys, about=record.state, by={*json.loads(record.key_ids)})
 
 
 def _standing_of(connection: Connection, record: Row[Any]) -> tuple[str, str | None]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from verilora.claims.envelope import Opened
-from verilora.claims.signatures import check_signatures
 from verilora.claims.standing import check
-from verilora.errors import VerificationError
 from verilora.records.trust import Trust
 from verilora.registry.incoming import Door
 
@@ -18,14 +16,6 @@ def door_of(trust: Trust, *, require_trust: bool = False) -> Door:
 
     def judge(opened: Opened, *, now: datetime) -> tuple[str, tuple[str, ...], str]:
         checked = check(opened, trust, now=now)
-        return checked.state, checked.key_ids or _known(opened, trust), checked.sentence
+        return checked.state, checked.key_ids or checked.signers, checked.sentence
 
     return Door(judge, require_trust)
-
-
-def _known(opened: Opened, trust: Trust) -> tuple[str, ...]:
-    """Keys of the trust file whose signatures are good, trusted for this kind or not."""
-    try:
-        return tuple(check_signatures(opened, trust.trusted).ids)
-    except VerificationError:
-        return ()

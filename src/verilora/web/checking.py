@@ -1,6 +1,7 @@
 """A signed record that somebody sends: its form, its signatures, and what is known of it here.
 
-Nothing of it is kept. Retractions count as the registry has them.
+Nothing of it is kept. By the rules of `verilora verify`: with a trust file every notice that the
+registry has is held against it; without one the registry's own word counts.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from verilora.claims.envelope import Opened, open_envelope
+from verilora.claims.notices import heed_notices
 from verilora.claims.predicates import read_predicate
 from verilora.claims.standing import check
 from verilora.errors import VerificationError
@@ -23,33 +25,57 @@ UNCHECKED = (
     "verilora verify does, with yours."
 )
 
+ENDED = ("retracted", "superseded")
+
 
 def check_envelope(site: Site, content: bytes) -> bytes:
     """The answer to an envelope's bytes; what is no envelope has the state "malformed"."""
+    now = datetime.now(UTC)
     try:
         opened = open_envelope(content)
-        state, key_ids, detail = _checked(site, opened)
+        state, key_ids, detail = _checked(site, opened, now=now)
     except VerificationError as error:
         told = shapes.EnvelopeAnswer(
             state=str(error.facts.get("state", "malformed")), detail=str(error), known=False
         )
         return canonical_bytes(told.to_mapping())
     entry = site.registry.entry(opened.digest)
-    if entry is not None and entry.digest == opened.digest and state in ("valid", "unchecked"):
-        state, detail = _become(entry, state, detail=detail)
+    if entry is not None and entry.digest == opened.digest:
+        if state == "valid":
+            state, detail = _heeded(site, opened, by=key_ids, now=now, detail=detail)
+        elif state == "unchecked":
+            state, detail = _become(entry, state, detail=detail)
     return canonical_bytes(_told(opened, entry, state=state, key_ids=key_ids, detail=detail))
 
 
-def _checked(site: Site, opened: Opened) -> tuple[str, tuple[str, ...], str]:
-    read_predicate(opened)
+def _checked(site: Site, opened: Opened, *, now: datetime) -> tuple[str, tuple[str, ...], str]:
     if site.trust is None:
+        read_predicate(opened)
         return "unchecked", (), UNCHECKED
-    checked = check(opened, site.trust, now=datetime.now(UTC))
+    checked = check(opened, site.trust, now=now)
     return checked.state, checked.key_ids, checked.sentence
 
 
+def _heeded(
+    site: Site, opened: Opened, *, by: tuple[str, ...], now: datetime, detail: str
+) -> tuple[str, str]:
+    """What a valid record has become by the notices that are kept and still stand."""
+    assert site.trust is not None
+    said = [
+        (envelope, f"a {view.notice.kind}")
+        for view in site.registry.notices(opened.digest)
+        if view.entry.standing not in ENDED
+        and (envelope := site.registry.envelope(view.entry.digest)) is not None
+    ]
+    try:
+        notes = heed_notices(opened, said, trust=site.trust, by=by, now=now)
+    except VerificationError as error:
+        return str(error.facts["state"]), str(error)
+    return "valid", "; ".join((detail, *notes))
+
+
 def _become(entry: Entry, state: str, *, detail: str) -> tuple[str, str]:
-    if entry.standing in ("retracted", "superseded"):
+    if entry.standing in ENDED:
         return entry.standing, MEANINGS[entry.standing]
     return state, detail
 
