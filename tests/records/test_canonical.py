@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -76,3 +77,32 @@ def test_refuses_what_json_cannot_hold(value: Any) -> None:
 
 def test_digest_is_that_of_the_bytes() -> None:
     assert digest_of({}) == digest_bytes(b"{}")
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(
+    st.recursive(
+        st.one_of(scalars, st.floats(), st.floats(-1e-3, 1e-3), st.integers(), st.text(max_size=3)),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.tuples(inner)
+            | st.dictionaries(texts | st.text("ab\ud800", max_size=2), inner, max_size=3)
+        ),
+        max_leaves=6,
+    )
+)
+def test_the_quick_way_writes_what_the_slow_one_does(value: Any) -> None:
+    try:
+        wanted = rfc8785.dumps(value)
+    except ValueError as fault:
+        with pytest.raises(type(fault)):
+            canonical_bytes(value)
+    else:
+        assert canonical_bytes(value) == wanted
+
+
+@pytest.mark.parametrize(
+    "value", [-0.0, 1e15 + 0.5, 1e16, 1e21, 1e-4, 9.9e-5, 1e-6, 1e-7, 5e-324, "\x7f\u2028\b\x1f"]
+)
+def test_numbers_and_signs_at_the_edge_are_those_of_the_standard(value: Any) -> None:
+    assert canonical_bytes([value]) == rfc8785.dumps([value])
