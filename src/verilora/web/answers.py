@@ -39,18 +39,18 @@ VERDICT_KEYS = (
 
 
 def claim_in_short(view: ClaimView, links: Links) -> shapes.ClaimShape:
-    """A claim as it stands in lists."""
-    return shapes.ClaimShape(**_claim(view, links))
+    """A claim as it stands in lists. It was checked when it came in, and is not again."""
+    return shapes.ClaimShape.model_construct(**_claim(view, links))
 
 
 def claim_answer(
     view: ClaimView, links: Links, *, related: Sequence[RelatedClaim], envelope: bytes
 ) -> shapes.ClaimAnswer:
     """A claim with its envelope, its sources, what was said later, and what is related."""
-    signed = json.loads(envelope)
-    return shapes.ClaimAnswer(
-        **_claim(view, links),
-        claim=claim_in_short(view, links),
+    signed, short = json.loads(envelope), claim_in_short(view, links)
+    return shapes.ClaimAnswer.model_construct(
+        **dict(short),
+        claim=short,
         methodology=links.outside("/methodology"),
         performance=_performance(view.claim, links),
         related=tuple(_related(one) for one in related),
@@ -206,7 +206,7 @@ def _claim(view: ClaimView, links: Links) -> dict[str, Any]:
         "digest": view.entry.digest,
         "url": links.outside(claim_path(view.id)),
         "sources": tuple(
-            shapes.SourceShape(
+            shapes.SourceShape.model_construct(
                 ordinal=source.ordinal,
                 type=source.type,
                 publisher=source.publisher,
@@ -237,7 +237,7 @@ def _performance(claim: Claim, links: Links) -> shapes.PerformanceShape | None:
 
 def _related(one: RelatedClaim) -> shapes.RelatedShape:
     claim = one.claim.claim
-    return shapes.RelatedShape(
+    return shapes.RelatedShape.model_construct(
         id=claim.id,
         statement=claim.statement,
         confidence=claim.confidence,
@@ -248,7 +248,7 @@ def _related(one: RelatedClaim) -> shapes.RelatedShape:
 
 def _signature(view: ClaimView, signed: dict[str, Any]) -> shapes.SignatureShape:
     first = signed["signatures"][0]
-    return shapes.SignatureShape(
+    return shapes.SignatureShape.model_construct(
         signed_by=(*view.entry.key_ids, first.get("keyid"))[0],
         signed_at=view.entry.admitted_at,
         signature=first["sig"],

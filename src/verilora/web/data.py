@@ -44,7 +44,8 @@ def claims(
 
 def claim(site: Site, id: str) -> bytes:
     """A claim with its envelope."""
-    return claim_of(site, site.claim(id), related=site.registry.related(id))
+    view = site.claim(id)
+    return claim_of(site, view, related=site.registry.related(view))
 
 
 def claim_of(site: Site, view: ClaimView, *, related: Sequence[RelatedClaim]) -> bytes:

@@ -73,7 +73,8 @@ def claims(site: Site, *, cursor: str | None = None, onward: str = "") -> str:
 
 def claim(site: Site, id: str) -> str:
     """A claim."""
-    return claim_of(site, site.claim(id), related=site.registry.related(id))
+    view = site.claim(id)
+    return claim_of(site, view, related=site.registry.related(view))
 
 
 def claim_of(site: Site, view: ClaimView, *, related: Sequence[RelatedClaim]) -> str:
