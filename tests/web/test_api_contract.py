@@ -2,41 +2,51 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
 from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Unsatisfiable
 
 schemathesis = pytest.importorskip(
     "schemathesis", reason="SKIPPED: schemathesis is not installed: pip install 'verilora[test]'"
 )
-NAMES = (
+READ = (
     *("claims.json", "claims/{claim}.json", "search", "tags.json", "methodology.json", "papers"),
-    *("papers/{arxiv_id}", "verdicts", "verdicts/{digest}.json", "anchors", "validator", "verify"),
-    *("envelopes/{digest}.dsse.json", "payloads/{digest}.json", "verify-envelope"),
+    *("papers/{arxiv_id}", "verdicts", "verdicts/{digest}.json", "anchors", "validator"),
+    *("envelopes/{digest}.dsse.json", "payloads/{digest}.json"),
 )
+ASKED = ("verify", "verify-envelope", "validator")
+NAMES = (*(f"GET /api/v1/{name}" for name in READ), *(f"POST /api/v1/{name}" for name in ASKED))
 
 
 @pytest.fixture(scope="module")
 def operations(client) -> dict:
     schema = schemathesis.openapi.from_asgi("/api/v1/openapi.json", client.app)
-    found = [result.ok() for result in schema.get_all_operations()]
-    return {one.path.removeprefix("/api/v1/"): one for one in found}
+    return {one.ok().label: one.ok() for one in schema.get_all_operations()}
 
 
 def test_every_operation_is_asked(operations) -> None:
     assert set(operations) == set(NAMES)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_an_answer_is_what_the_description_says(name: str, operations) -> None:
+def left_out(name: str) -> list:
+    """Checks that do not hold, and why."""
     from schemathesis.specs.openapi import checks
 
-    wanted = [
-        checks.status_code_conformance,
-        checks.content_type_conformance,
-        checks.response_schema_conformance,
-    ]
+    # No schema tells which cursors were given, or which text is shown: both are refused with 400.
+    found = [checks.positive_data_acceptance]
+    if name.endswith("verify-envelope"):
+        # That something is no envelope is its answer.
+        found.append(checks.negative_data_rejection)
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("mode", schemathesis.GenerationMode)
+def test_an_answer_is_what_the_description_says(name: str, mode, operations) -> None:
+    """All checks of schemathesis, with requests as described and others."""
 
     @settings(
         max_examples=5,
@@ -45,12 +55,12 @@ def test_an_answer_is_what_the_description_says(name: str, operations) -> None:
         derandomize=True,
         suppress_health_check=list(HealthCheck),
     )
-    @given(case=operations[name].as_strategy())
+    @given(case=operations[name].as_strategy(generation_mode=mode))
     def ask(case) -> None:
         answer = case.call()
-        assert answer.status_code < 500
-        case.validate_response(answer, checks=wanted)
+        case.validate_response(answer, excluded_checks=left_out(name))
         if answer.status_code >= 400:
             assert json.loads(answer.content)["status"] == answer.status_code
 
-    ask()
+    with contextlib.suppress(Unsatisfiable):  # a path takes any text: nothing is no path
+        ask()

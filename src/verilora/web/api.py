@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from verilora.registry.verdicts import Filter
-from verilora.web import checking, data, shapes
+from verilora.web import checking, data, shapes, validating
 from verilora.web.finding import MOST_FOUND, Site
 from verilora.web.limits import LONGEST_QUERY, MOST, PAGE, read_object
 from verilora.web.pages import plain
@@ -131,6 +131,16 @@ def _questions(router: APIRouter, house: Site) -> None:
         return plain(await run_in_threadpool(data.verify, house, sentence, least=least))
 
     @router.post(
+        "/validator",
+        responses=told(dict[str, Any], 413),
+        openapi_extra=_asks({"verdict": {"type": "object"}}, required=["verdict"], closed=False),
+    )
+    async def judge_verdict(request: Request) -> Response:
+        """What the rules allow a verdict document to say, which is never more than it says."""
+        content = await request.body()
+        return plain(await run_in_threadpool(validating.validate_document, content))
+
+    @router.post(
         "/verify-envelope",
         responses=told(shapes.EnvelopeAnswer, 413),
         openapi_extra=_asks(
@@ -158,10 +168,12 @@ def _asked(body: bytes) -> tuple[str, float]:
     return sentence, float(least)
 
 
-def _asks(properties: dict[str, Any], *, required: list[str]) -> dict[str, Any]:
+def _asks(
+    properties: dict[str, Any], *, required: list[str], closed: bool = True
+) -> dict[str, Any]:
     schema = {"type": "object", "properties": properties, "required": required}
-    closed = {**schema, "additionalProperties": False}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": closed}}}}
+    whole = {**schema, "additionalProperties": not closed}
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": whole}}}}
 
 
 SCHEMAS = {"ProblemBody": ProblemBody}
