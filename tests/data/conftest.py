@@ -103,3 +103,31 @@ def tokenizer() -> Any:
         model_max_length=128,
         model_input_names=["input_ids", "token_type_ids", "attention_mask"],
     )
+
+
+CHAT = (
+    "{% for m in messages %}[{{ m['role'] }}] {{ m['content'] }} [END]{% endfor %}"
+    "{% if add_generation_prompt %}[assistant]{% endif %}"
+)
+MARKS = ("[END]", "[system]", "[user]", "[assistant]", "[tool]")
+
+
+@pytest.fixture
+def speaker() -> Any:
+    """As causal models have it: a start token, an end token, no padding token, a chat template."""
+    words = ["<s>", "</s>", "[UNK]", *MARKS, *WORDS]
+    backend = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="[UNK]"))
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    backend.post_processor = processors.TemplateProcessing(
+        single="<s> $A", pair="<s> $A <s> $B", special_tokens=[("<s>", 0)]
+    )
+    made = PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        bos_token="<s>",
+        eos_token="</s>",
+        unk_token="[UNK]",
+        additional_special_tokens=list(MARKS),
+        model_max_length=64,
+    )
+    made.chat_template = CHAT
+    return made

@@ -55,3 +55,10 @@ def test_an_empty_split_is_refused(
 def test_take() -> None:
     assert take(TRAIN, None) == take(TRAIN, 9) == TRAIN
     assert take(list(TRAIN), 1) == TRAIN[:1]
+
+
+def test_turns_count_for_the_digest() -> None:
+    task = dataclasses.replace(GLUE["rte"], kind="causal-lm")
+    talk = Example("train-0", (), turns=(("user", "a"), ("assistant", "b")))
+    other = dataclasses.replace(talk, turns=(("assistant", "a"), ("user", "b")))
+    assert Dataset(task, (talk,), (talk,)).digest != Dataset(task, (other,), (talk,)).digest

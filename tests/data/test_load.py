@@ -188,3 +188,29 @@ def test_the_real_mrpc_stays_what_it_was(shared: Callable[[str], Path]) -> None:
     assert found.digest == (
         "sha256:973fe674e9ac5a98e1500ac9836a155c6a521631048c5ebdc1275c5277eab9e4"
     )
+
+
+def test_conversations_texts_and_prompts(tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Yes?"}]
+    row = {"talk": turns, "prompt": "2 + 2 =", "completion": " 4"}
+    (tmp_path / "t.jsonl").write_text(json.dumps(row) + "\n")
+    table = pa.table({name: [value] for name, value in row.items()})
+    parquet.write_table(table, tmp_path / "v.parquet")
+    (tmp_path / "v.txt").write_text("Once.\n\nTwice.\n")
+    files = {"kind": "causal-lm", "data": str(tmp_path), "train": "t.jsonl"}
+
+    def load(validation: str, **columns: object) -> Any:
+        section = TaskSection.model_validate({**files, "validation": validation, **columns})
+        return load_dataset(section)
+
+    talks = load("v.parquet", messages_column="talk")
+    assert talks.train[0].turns == (("user", "Hi."), ("assistant", "Yes?"))
+    assert talks.validation[0].turns == talks.train[0].turns
+    pairs = load("v.parquet", text_columns=["prompt"], label_column="completion")
+    assert pairs.train[0].texts == pairs.validation[0].texts == ("2 + 2 =", " 4")
+    (tmp_path / "t.jsonl").write_text('{"text": "Never."}\n')
+    texts = load("v.txt", text_columns=["text"])
+    assert [one.texts for one in (*texts.train, *texts.validation)] == [
+        ("Never.",),
+        ("Once.\n\nTwice.",),
+    ]

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from verilora.data.metrics import majority, measure
-from verilora.data.tasks import GLUE
+from verilora.data.metrics import Tally, loss_of_tallies, majority, measure, measure_language
+from verilora.data.tasks import GLUE, Task
 from verilora.errors import RecipeError, TrainingError
 
 # Worked by hand: 3 true positives, 1 false positive, 2 false negatives, 4 true negatives.
@@ -89,3 +89,25 @@ def test_majority_takes_the_lowest_number_of_several() -> None:
 def test_majority_of_values_is_their_mean_and_correlates_with_nothing() -> None:
     found = majority(GLUE["stsb"], [1.0, 2.0], validation_labels=[3.0, 4.0])
     assert found == {"pearson": 0.0, "spearman": 0.0}
+
+
+TALLIES = [Tally(3, 3 * math.log(0.5), 1), Tally(1, math.log(0.125), 1)]
+
+
+def test_perplexity_is_over_all_tokens_not_over_texts() -> None:
+    # (1/2)^3 · 1/8 = 2^-6 over 4 tokens: 2^(6/4).
+    found = measure_language(["perplexity", "token_accuracy"], TALLIES)
+    assert found == pytest.approx({"perplexity": 2**1.5, "token_accuracy": 50.0})
+    assert loss_of_tallies(TALLIES) == pytest.approx(1.5 * math.log(2))
+    assert measure_language(["perplexity"], TALLIES[::-1]) == {"perplexity": found["perplexity"]}
+
+
+@pytest.mark.parametrize("value", [math.nan, -math.inf, -1e6])
+def test_a_likelihood_beyond_all_numbers_is_a_model_that_diverged(value: float) -> None:
+    with pytest.raises(TrainingError, match="has diverged"):
+        measure_language(["perplexity"], [TALLIES[0], Tally(1, value, 0)])
+
+
+def test_a_causal_task_has_no_commonest_answer() -> None:
+    task = Task("own", "causal-lm", ("text",), "", labels=(), metrics=("perplexity",))
+    assert majority(task, [], validation_labels=[]) == {}

@@ -208,7 +208,7 @@ def test_a_parquet_file_that_is_none(write: Write) -> None:
 
 def test_an_ending_that_says_nothing(write: Write) -> None:
     error = fault(write(b"", "a.xlsx"))
-    assert "ends in '.xlsx'; one of .csv, .tsv, .jsonl, .parquet is wanted" in str(error)
+    assert "ends in '.xlsx'; one of .csv, .tsv, .jsonl, .parquet, .txt is wanted" in str(error)
 
 
 def test_find_table_takes_the_packed_one_too(write: Write, tmp_path: Path) -> None:
@@ -235,3 +235,13 @@ def test_a_file_that_is_not_there(write: Write, tmp_path: Path, name: str, said:
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="cannot read"):
         read(tmp_path / "gone.tsv")
+
+
+def test_a_text_file_is_one_text(write: Write) -> None:
+    path = write("\ufeffOne \ttäb.\r\n\n  Two.\n".encode(), "a.txt")
+    rows, findings = read_table(path, ("text",))
+    assert list(rows) == [(1, ("One \ttäb.\n\n  Two.",))]
+    findings.raise_faults()
+    assert list(read_table(write(b"\n \n", "b.txt"), ("text",))[0]) == []
+    with pytest.raises(DataError, match=r"no column 'completion' .the file has 'text'."):
+        list(read_table(path, ("text", "completion"))[0])

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from verilora.data.metrics import MEASURES
+from verilora.data.metrics import LANGUAGE_MEASURES, MEASURES
 from verilora.data.tasks import GLUE, METRICS, find_task, task_names
 from verilora.errors import RecipeError
 from verilora.records.recipe import TaskSection
@@ -46,7 +46,8 @@ def test_single_sentences_and_pairs() -> None:
 
 
 def test_every_metric_is_measured() -> None:
-    assert list(METRICS) == list(MEASURES)
+    assert list(METRICS) == [*MEASURES, *LANGUAGE_MEASURES]
+    assert [name for name, facts in METRICS.items() if facts.lower_is_better] == ["perplexity"]
 
 
 def test_a_name_brings_everything() -> None:
@@ -97,3 +98,38 @@ def test_a_named_task_keeps_its_labels_and_its_number_of_texts() -> None:
         find_task(TaskSection(name="rte", labels=("not_entailment", "entailment")))
     with pytest.raises(RecipeError, match="wants 2 text_columns"):
         find_task(TaskSection(name="rte", text_columns=("sentence",)))
+
+
+def causal(**fields: object) -> TaskSection:
+    files = {"kind": "causal-lm", "train": "t.jsonl", "validation": "v.jsonl"}
+    return TaskSection.model_validate({**files, **fields})
+
+
+def test_a_causal_task_reads_texts_prompts_or_conversations() -> None:
+    texts = find_task(causal(text_columns=["text"]))
+    assert (texts.columns, texts.metrics) == (("text",), ("perplexity", "token_accuracy"))
+    pairs = find_task(causal(text_columns=["mr"], label_column="ref"))
+    assert pairs.columns == ("mr", "ref")
+    talks = find_task(causal(messages_column="messages", metrics=["token_accuracy"]))
+    assert (talks.columns, talks.metrics) == (("messages",), ("token_accuracy",))
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"messages_column": "m", "label_column": "c"}, "leave one of them out"),
+        ({"text_columns": ["a", "b"]}, "text_columns names 2 columns; one is wanted"),
+        ({"text_columns": ["a"], "labels": ["x", "y"]}, "labels are for classification"),
+        ({"text_columns": ["a"], "metrics": ["accuracy"]}, "'accuracy' is for classification"),
+    ],
+)
+def test_a_causal_task_that_cannot_be(fields: dict[str, object], told: str) -> None:
+    with pytest.raises(RecipeError, match=told):
+        find_task(causal(**fields))
+
+
+def test_conversations_are_for_causal_tasks() -> None:
+    with pytest.raises(RecipeError, match="messages_column is for kind 'causal-lm'"):
+        find_task(own(labels=["x", "y"], messages_column="m"))
+    with pytest.raises(RecipeError, match="messages_column is for kind 'causal-lm'"):
+        find_task(TaskSection(name="mrpc", messages_column="m"))

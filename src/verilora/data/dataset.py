@@ -10,14 +10,22 @@ from dataclasses import dataclass, field
 from verilora.data.tasks import Task
 from verilora.errors import DataError
 
+Turn = tuple[str, str]
+"""Of a conversation: the role of who speaks, and what is said."""
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One or two texts and their label: a class number, a value, or None where it is unknown."""
+    """One or two texts and their label: a class number, a value, or None where it is unknown.
+
+    Of a causal language model: a text, a prompt with its completion, or the turns of a
+    conversation; the label is None.
+    """
 
     id: str
     texts: tuple[str, ...]
-    label: int | float | None
+    label: int | float | None = None
+    turns: tuple[Turn, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,8 @@ def digest_of_examples(dataset: Dataset) -> str:
     hasher = hashlib.sha256(_line(task.name, task.kind, task.labels))
     for split, examples in splits.items():
         for example in examples:
-            hasher.update(_line(split, example.id, example.texts, example.label))
+            turns = (example.turns,) if example.turns else ()
+            hasher.update(_line(split, example.id, example.texts, example.label, *turns))
     return f"sha256:{hasher.hexdigest()}"
 
 

@@ -3,41 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from verilora.data.dataset import Example
-from verilora.data.tasks import Task
+from verilora.data.encoded import IGNORED, Encoded
+from verilora.data.language import encode_language
+from verilora.data.tasks import CAUSAL, Task
 from verilora.errors import RecipeError
+
+__all__ = ["IGNORED", "Encoded", "encode"]
 
 CHUNK = 1024
 """Examples per call of the tokenizer, whose own records of a text are many times its ids."""
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """Token ids of each example, special tokens included, of any length up to the limit."""
-
-    ids: list[list[int]]
-    type_ids: list[list[int]] | None
-    """Which of the two texts a token is of; None where the tokenizer makes no difference."""
-    labels: list[int] | list[float]
-    example_ids: list[str]
-    truncated: int
-    """How many examples were longer than the limit, and cut."""
-
-    @property
-    def lengths(self) -> list[int]:
-        """Tokens of each example."""
-        return [len(ids) for ids in self.ids]
-
-
 def encode(examples: Sequence[Example], tokenizer: Any, *, max_length: int, task: Task) -> Encoded:
     """The examples as the tokenizer writes them, cut to `max_length` tokens.
 
-    Of a pair the longer text is cut, token by token. Raises RecipeError if the limit leaves no
-    room for a token of text.
+    Of a pair the longer text is cut, token by token; of a causal language model's texts see
+    `data.language`. Raises RecipeError if the limit leaves no room for a token of text.
     """
+    if task.kind == CAUSAL:
+        return encode_language(examples, tokenizer, max_length=max_length, task=task)
     pair = len(task.text_columns) == 2
     special = tokenizer.num_special_tokens_to_add(pair=pair)
     if max_length <= special:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from verilora.data.conversations import to_language_examples
 from verilora.data.dataset import Dataset, Example, Splits, take
 from verilora.data.glue import read_glue, validation_parts
 from verilora.data.hub import read_hub
 from verilora.data.rows import own_labelling, spell, to_examples
 from verilora.data.stdlib_pairs import build_pairs
 from verilora.data.tables import find_table, read_table
-from verilora.data.tasks import GLUE, STDLIB_PAIRS, Task, find_task
+from verilora.data.tasks import CAUSAL, GLUE, STDLIB_PAIRS, Task, find_task
 from verilora.errors import RecipeError
 from verilora.records.recipe import TaskSection
 
@@ -54,7 +55,9 @@ def _read(section: TaskSection, task: Task) -> Splits:
 
 def _read_own(section: TaskSection, task: Task, *, split: str) -> list[Example]:
     path = _own_file(section, split)
-    rows, findings = read_table(path, (*task.text_columns, task.label_column))
+    rows, findings = read_table(path, task.columns)
+    if task.kind == CAUSAL:
+        return to_language_examples(rows, findings, task=task, prefix=split)
     return to_examples(rows, findings, labelling=own_labelling(task), prefix=split)
 
 

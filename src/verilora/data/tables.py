@@ -49,7 +49,8 @@ def read_table(path: Path, columns: Sequence[str]) -> tuple[Iterator[Row], Findi
     """Every sound row as (line, values of `columns`), by the file's ending; lazily.
 
     .csv has quotes as RFC 4180 has them; in .tsv a quote is a plain character, as in
-    text/tab-separated-values; .jsonl has one object a line; .parquet counts rows, not lines.
+    text/tab-separated-values; .jsonl has one object a line; .parquet counts rows, not lines; .txt
+    is one row with one column, "text": the whole file.
     The faults of single rows gather in the Findings; those of the whole file are DataErrors.
     """
     ending = path.name.lower().removesuffix(".gz").rpartition(".")[2]
@@ -187,6 +188,13 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
+def _read_txt(findings: Findings, columns: Sequence[str]) -> Iterator[Row]:
+    _check_header(["text"], columns, findings=findings)
+    text = "\n".join(line for _, line in _lines(findings))
+    if text.strip():
+        yield 1, (text,) * len(columns)
+
+
 def _read_parquet(findings: Findings, columns: Sequence[str]) -> Iterator[Row]:
     path = findings.path
     with _told(path), _opened(path) as file:
@@ -214,6 +222,7 @@ _READERS: dict[str, Callable[[Findings, Sequence[str]], Iterator[Row]]] = {
     "tsv": read_tsv,
     "jsonl": _read_jsonl,
     "parquet": _read_parquet,
+    "txt": _read_txt,
 }
 
 

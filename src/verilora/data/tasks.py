@@ -8,7 +8,8 @@ from typing import Literal
 from verilora.errors import RecipeError, nearest
 from verilora.records.recipe import TaskSection
 
-Kind = Literal["classification", "regression"]
+Kind = Literal["classification", "regression", "causal-lm"]
+CAUSAL = "causal-lm"
 STDLIB_PAIRS = "stdlib-pairs"
 
 
@@ -18,6 +19,9 @@ class MetricFacts:
 
     kind: Kind
     classes: int | None = None
+    unit: Literal["percent", "points"] = "percent"
+    """Points are those of the metric's own scale."""
+    lower_is_better: bool = False
 
 
 METRICS: dict[str, MetricFacts] = {
@@ -27,6 +31,8 @@ METRICS: dict[str, MetricFacts] = {
     "matthews": MetricFacts("classification"),
     "pearson": MetricFacts("regression"),
     "spearman": MetricFacts("regression"),
+    "perplexity": MetricFacts("causal-lm", unit="points", lower_is_better=True),
+    "token_accuracy": MetricFacts("causal-lm"),
 }
 """Every metric by name; `verilora.data.metrics` measures them."""
 
@@ -36,7 +42,7 @@ class Task:
     """One task: its columns, the names of its classes in the order of their numbers, its metrics.
 
     `labels` is empty for a regression, whose labels are numbers within `label_range` if there is
-    one. The first of `metrics` is the main one.
+    one, and for a causal language model. The first of `metrics` is the main one.
     """
 
     name: str
@@ -46,6 +52,15 @@ class Task:
     labels: tuple[str, ...]
     metrics: tuple[str, ...]
     label_range: tuple[float, float] | None = None
+    messages_column: str | None = None
+    """Of conversations; None for every other form."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What is read of a file: the texts' columns and, last, the label's where there is one."""
+        if self.messages_column is not None:
+            return (self.messages_column,)
+        return (*self.text_columns, *([self.label_column] if self.label_column else []))
 
     @property
     def outputs(self) -> int:
@@ -122,7 +137,11 @@ def find_task(section: TaskSection) -> Task:
             ],
         )
     task = _own(section) if section.name is None else _named(section)
-    faults = [*_check_labels(section, task), *_check_metrics(task)]
+    faults = [
+        *_check_labels(section, task),
+        *_check_columns(section, task),
+        *_check_metrics(task),
+    ]
     if faults:
         raise RecipeError("[task]", faults)
     return task
@@ -140,17 +159,19 @@ def _named(section: TaskSection) -> Task:
 
 def _own(section: TaskSection) -> Task:
     labels = section.labels or ()
-    if section.kind == "regression":
-        usual: tuple[str, ...] = ("pearson", "spearman")
-    else:
-        usual = ("accuracy", "f1") if len(labels) == 2 else ("accuracy", "macro_f1")
+    usual: dict[str, tuple[str, ...]] = {
+        "classification": ("accuracy", "f1" if len(labels) == 2 else "macro_f1"),
+        "regression": ("pearson", "spearman"),
+        CAUSAL: ("perplexity", "token_accuracy"),
+    }
     return Task(
         "own",
         section.kind or "classification",
         section.text_columns or (),
         section.label_column or "",
         labels=labels,
-        metrics=usual if section.metrics is None else section.metrics,
+        metrics=usual[section.kind or ""] if section.metrics is None else section.metrics,
+        messages_column=section.messages_column,
     )
 
 
@@ -161,7 +182,7 @@ def _check_labels(section: TaskSection, task: Task) -> list[str]:
         if len(task.text_columns) != len(_NAMED[task.name].text_columns):
             return [f"task '{task.name}' wants {len(_NAMED[task.name].text_columns)} text_columns"]
         return []
-    if task.kind == "regression":
+    if task.kind != "classification":
         return ["labels are for classification; leave them out"] if task.labels else []
     if len(task.labels) < 2:
         return [
@@ -170,6 +191,23 @@ def _check_labels(section: TaskSection, task: Task) -> list[str]:
         ]
     twice = sorted({label for label in task.labels if task.labels.count(label) > 1})
     return [f"labels names {', '.join(map(repr, twice))} twice"] if twice else []
+
+
+def _check_columns(section: TaskSection, task: Task) -> list[str]:
+    if task.kind != CAUSAL:
+        wrong = section.messages_column is not None
+        return ["messages_column is for kind 'causal-lm'; leave it out"] if wrong else []
+    if task.messages_column is not None and task.label_column:
+        return [
+            "label_column names completions, and messages_column conversations, which hold their "
+            "own answers; leave one of them out"
+        ]
+    if len(task.text_columns) > 1:
+        return [
+            f"text_columns names {len(task.text_columns)} columns; one is wanted: of the texts, or "
+            "of the prompts, with the completions in label_column"
+        ]
+    return []
 
 
 def _check_metrics(task: Task) -> list[str]:

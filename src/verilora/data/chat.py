@@ -1,0 +1,102 @@
+"""Conversations as the tokenizer's own chat template writes them; learnt are the assistant's turns.
+
+Which tokens are the assistant's is found by writing the conversation up to the turn and up to its
+end: that works for every template whose text for a beginning is the beginning of its text for the
+whole, and any other is refused. The token that ends a turn is learnt with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from verilora.data.conversations import ANSWERS
+from verilora.data.dataset import Turn
+from verilora.data.encoded import IGNORED
+from verilora.errors import DataError, RecipeError
+
+
+class ChatTemplate:
+    """One tokenizer's template, and what its turns ended with so far."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        if not tokenizer.chat_template:
+            raise RecipeError(
+                "[task]",
+                [
+                    "messages_column names conversations, and the base's tokenizer has no chat "
+                    "template; put one beside its files (chat_template.jinja), choose a base that "
+                    "has one, or give prompts and completions (text_columns and label_column)"
+                ],
+            )
+        self._tokenizer = tokenizer
+        self._special = frozenset(tokenizer.all_special_ids)
+        self._ends: dict[int, None] = {}
+        self._unended = 0
+
+    def encode(self, turns: Sequence[Turn], name: str) -> tuple[list[int], list[int]]:
+        """Ids of the whole conversation, and beside them the targets.
+
+        Raises DataError, with the example's id, for a conversation that the template refuses or
+        whose beginnings it does not write as it writes the whole.
+        """
+        ids = self._write(turns, name)
+        targets = [IGNORED] * len(ids)
+        for number, (role, _) in enumerate(turns):
+            if role != ANSWERS:
+                continue
+            before = self._write(turns[:number], name, answering=True) if number else []
+            upto = self._write(turns[: number + 1], name)
+            if ids[: len(before)] != before or ids[: len(upto)] != upto:
+                raise _unstable(name, number)
+            targets[len(before) : len(upto)] = upto[len(before) :]
+            self._note_end(upto[len(before) :])
+        return ids, targets
+
+    def stops(self) -> tuple[int, ...]:
+        """Ids that end a turn: the special ones found there, and the tokenizer's end token."""
+        end = self._tokenizer.eos_token_id
+        return tuple(sorted({*self._ends, *(() if end is None else (end,))}))
+
+    def notes(self) -> tuple[str, ...]:
+        """What is worth saying about the template."""
+        if not self._unended:
+            return ()
+        return (
+            "the chat template writes no special token at the end of an assistant's turn: nothing "
+            "is learnt that would end an answer, and only max_new_tokens does",
+        )
+
+    def _note_end(self, turn: list[int]) -> None:
+        # A template may write a newline after the token that ends the turn.
+        found = next((one for one in reversed(turn[-2:]) if one in self._special), None)
+        if found is None:
+            self._unended += 1
+        else:
+            self._ends[found] = None
+
+    def _write(self, turns: Sequence[Turn], name: str, *, answering: bool = False) -> list[int]:
+        messages = [{"role": role, "content": content} for role, content in turns]
+        try:
+            return self._tokenizer.apply_chat_template(
+                messages, tokenize=True, add_generation_prompt=answering, return_dict=False
+            )
+        except Exception as error:  # a template raises what its author wrote
+            roles = ", ".join(role for role, _ in turns)
+            raise DataError(
+                f"the base's chat template refuses {name} (turns: {roles}): {error}; write the "
+                "conversation as the template wants it, or choose another base",
+                file=None,
+                line=None,
+            ) from error
+
+
+def _unstable(name: str, number: int) -> DataError:
+    return DataError(
+        f"the base's chat template writes {name} up to its turn {number + 1} in other tokens than "
+        "those that its whole begins with (it drops or changes earlier turns), so that what the "
+        "assistant said cannot be told apart; give one answer per conversation, or prompts and "
+        "completions (text_columns and label_column)",
+        file=None,
+        line=None,
+    )
