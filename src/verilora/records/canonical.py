@@ -31,7 +31,7 @@ def digest_of(value: Any) -> str:
 
 
 def _alike(value: Any) -> Any:
-    """The value as Python's own encoder, which is several times as fast, writes it in this form too.
+    """The value as Python's own encoder, which is much faster, writes it in this form too.
 
     Raises ValueError where the two may differ: numbers with an exponent, keys beyond ASCII, what is
     no plain JSON data.
