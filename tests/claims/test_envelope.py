@@ -121,6 +121,13 @@ def test_what_has_no_single_meaning_is_malformed(spoil: Any, world: Any, claim: 
     assert "it.json" in str(told.value)
 
 
+def test_a_record_in_place_of_its_envelope_is_told_as_that(claim: Claim) -> None:
+    with pytest.raises(VerificationError, match="without a signature") as told:
+        open_envelope(claim.canonical(), name="claim.json")
+    assert told.value.facts["state"] == "malformed"
+    assert "verilora.claim/1" in str(told.value)
+
+
 def test_base64_has_one_form(world: Any, claim: Claim) -> None:
     content = sign(statement_of(claim), world.key)
     sealed = json.loads(content)["signatures"][0]["sig"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +93,44 @@ def test_two_may_have_to_sign(run: Path, verilora: Any, tmp_path: Path) -> None:
     assert verilora("keys", "revoke", "second", "--reason", "lost", "--root", "root").status == 0
     told = verilora("verify", run)
     assert (told.status, "1 of 2 wanted" in told.out) == (EXIT_STATUS["revoked"], True)
+
+
+def test_numbers_are_computed_again_without_what_trains_or_draws(run: Path) -> None:
+    code = (
+        "import sys; from verilora.cli.main import main; status = main(sys.argv[1:])\n"
+        "heavy = {'torch', 'transformers', 'matplotlib', 'sqlalchemy', 'jinja2'} & {*sys.modules}\n"
+        "print(sorted(heavy)); sys.exit(status)"
+    )
+    call = [sys.executable, "-c", code, "verify", str(run), "--level", "recompute"]
+    told = subprocess.run(call, capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr
+    lines = told.stdout.splitlines()
+    assert any(line.startswith("recompute") for line in lines)
+    assert lines[-1] == "[]"
+
+
+def test_what_is_asked_wrongly_is_told(run: Path, verilora: Any, tmp_path: Path) -> None:
+    told = verilora("verify", run, "--data", tmp_path)
+    assert (told.status, "--level evaluate" in told.err) == (2, True)
+    told = verilora("verify", run, "--level", "evaluate", "--data", tmp_path / "none")
+    assert told.status == 1 and str(tmp_path / "none") in told.err
+    told = verilora("verify", run / "adapter")
+    assert told.status == 1 and f"verilora verify {run}" in told.err
+    told = verilora("verify", tmp_path / "nothing", "--trust", tmp_path / "none")
+    assert told.status == 1 and "nothing cannot be read" in told.err
+
+
+def test_a_record_that_is_not_signed_is_said_to_be_one(run: Path, verilora: Any) -> None:
+    told = verilora("verify", run / "run.json")
+    assert told.status == EXIT_STATUS["malformed"]
+    assert "record without a signature (verilora.run/1)" in told.out
+    assert len(told.out.splitlines()) == 1
+
+
+def test_an_adapter_is_told_by_rank_and_base(run: Path, verilora: Any, tiny_base: Path) -> None:
+    assert verilora("sign", run / "adapter").status == 0
+    told = verilora("verify", run / "adapter")
+    assert told.out.startswith(f"valid       adapter of rank 2 for {tiny_base}")
 
 
 def test_without_trust_nothing_is_said(run: Path, verilora: Any, tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 import safetensors.torch
 
 from verilora.errors import AdapterFileError, BaseMismatch, DataError, OutputError
-from verilora.records.recipe import Recipe
-from verilora.train.agreement import Agreement, evaluate_again
+from verilora.records.recipe import Recipe, TaskSection
+from verilora.train.agreement import Agreement, _elsewhere, evaluate_again
 from verilora.train.run import run
 
 Make = Callable[..., Recipe]
@@ -68,6 +68,18 @@ def test_other_data_are_evaluated_and_not_compared(
     (other / "dev.csv").write_text("\n".join(lines[:11]) + "\n")
     found = evaluate_again(tmp_path / "run", data=str(other))
     assert (found.rows, found.recorded, found.agrees) == (10, None, True)
+
+
+def test_files_named_by_whole_paths_are_sought_where_others_are_named(tmp_path: Path) -> None:
+    given = {"kind": "classification", "text_columns": ["text"], "label_column": "kind"}
+    given |= {"labels": ["a", "b"], "train": "/here/train.csv", "validation": "/here/dev.csv"}
+    task = TaskSection.model_validate(given)
+    there = _elsewhere(task, str(tmp_path))
+    assert (there.data, there.train, there.validation) == (str(tmp_path), "train.csv", "dev.csv")
+    inside = task.replace(data="mine", train="a/train.csv")
+    assert _elsewhere(inside, "other").train == "a/train.csv"
+    known = TaskSection(name="mrpc", data="mine")
+    assert _elsewhere(known, "other") == TaskSection(name="mrpc", data="other")
 
 
 def test_changed_data_are_refused(make_recipe: Make, data: Path, tmp_path: Path) -> None:

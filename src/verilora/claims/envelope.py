@@ -117,7 +117,14 @@ def open_envelope(content: bytes, *, name: str = "the envelope") -> Opened:
     JSON or base64 not in strict form, unknown keys, a payload that is not in canonical bytes.
     """
     try:
-        envelope = record_of(Envelope, parse_strict(content, name=name), name=name)
+        data = parse_strict(content, name=name)
+        if isinstance(data, dict) and "payload" not in data and isinstance(data.get("format"), str):
+            raise malformed(
+                f"{name} is a record without a signature ({data['format'][:60]}), and no envelope; "
+                f"if it was signed, the envelope lies beside it (*{SUFFIX}), else verilora sign "
+                "makes one"
+            )
+        envelope = record_of(Envelope, data, name=name)
     except DataError as error:
         raise malformed(str(error)) from error
     if envelope.payload_type != PAYLOAD_TYPE:

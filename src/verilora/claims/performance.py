@@ -73,7 +73,7 @@ def subject_of(verdict: Verdict, plan: Plan | None, *, rank: int | None = None) 
     citation, rank = verdict.claim_citation, rank or _rank(verdict)
     what = f"{_method(verdict, plan)}{f' r={rank}' if rank else ''} on {_base(verdict)}"
     if plan is not None and plan.reference is not None:
-        return f"{what}, {plan.target} (beside {plan.reference.name})"
+        return f"{what}, {_task(plan)} (beside {plan.reference.name})"
     where = [citation.paper_arxiv_id and f"arXiv:{citation.paper_arxiv_id}"] if citation else []
     where += [citation.section] if citation else []
     told = ", ".join(part for part in where if part)
@@ -109,7 +109,7 @@ def tags_of(verdict: Verdict, judgement: Judgement, *, plan: Plan | None) -> lis
     citation = verdict.claim_citation
     compares = plan is not None and plan.reference is not None
     words = [_method(verdict, plan), "comparison" if compares else "reproduction"]
-    words += _of_target(plan.target) if plan else []
+    words += _of_target(_task(plan)) if plan else []
     words += [_base(verdict)]
     if citation is not None:
         words += [citation.column or "", citation.reported_metric or ""]
@@ -139,6 +139,11 @@ def _sources(
         "published": published[0] if published else None,
         "quote": quote if quote and len(quote) <= LONGEST_QUOTE else None,
     }
+
+
+def _task(plan: Plan) -> str:
+    """Of two measured sides, "stdlib-pairs: LoRA against full fine-tuning", what stands first."""
+    return plan.target.partition(": ")[0] if plan.reference is not None else plan.target
 
 
 def _of_target(name: str) -> list[str]:

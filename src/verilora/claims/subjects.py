@@ -46,10 +46,11 @@ def check_subjects(statement: Statement, record: Record, *, folder: Path, wanted
         itself = is_itself(digest, record)
         if not _is_file(path):
             (same if itself else absent).append(subject.name)
-        elif _is_same(path, digest) or (itself and _says_the_same(path, digest)):
+        elif (found := _digest_of(path)) == digest or (itself and _says_the_same(path, digest)):
             same.append(subject.name)
         else:
-            differing.append(f"{subject.name} is not the file that was signed")
+            told = "is not the file that was signed" if found else "cannot be read"
+            differing.append(f"{subject.name} {told}")
     signed = {subject.name for subject in statement.subject}
     if wanted:
         differing += [f"{name} was signed, and is not there" for name in absent]
@@ -82,11 +83,12 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _is_same(path: Path, digest: str) -> bool:
+def _digest_of(path: Path) -> str | None:
+    """64 hex digits; None of what cannot be read."""
     try:
-        return digest_file(path) == f"sha256:{digest}"
+        return digest_file(path).removeprefix("sha256:")
     except OSError:
-        return False
+        return None
 
 
 def _says_the_same(path: Path, digest: str) -> bool:

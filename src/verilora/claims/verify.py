@@ -80,9 +80,10 @@ def verify(
     saw, in the user's state folder.
     """
     file, wanted = find_envelope(path)
+    content = read_envelope(file)
     moment = datetime.now(UTC) if now is None else now
     whom = trust if isinstance(trust, Trust) else load_trust(trust)
-    opened = open_envelope(read_envelope(file), name=str(file))
+    opened = open_envelope(content, name=str(file))
     checked = check(opened, whom, now=moment)
     if checked.state != "valid":
         raise VerificationError(checked.sentence, state=checked.state, key_ids=checked.key_ids)
@@ -108,12 +109,21 @@ def find_envelope(path: Path | str) -> tuple[Path, bool]:
     found = [item for item in path.glob(f"*{SUFFIX}") if not item.name.startswith(others)]
     if own in found or len(found) == 1:
         return (own if own in found else found[0]), True
-    what = (
-        "several envelopes; name the one that is meant"
-        if found
-        else (f"no envelope (*{SUFFIX}); verilora sign {path} --key NAME makes one")
+    raise DataError(f"{path} holds {_lacking(path, len(found))}", file=path, line=None)
+
+
+def _lacking(path: Path, found: int) -> str:
+    if found:
+        return "several envelopes; name the one that is meant"
+    above = path.absolute().parent
+    if (above / CLAIM_FILE).is_file():
+        return (
+            f"no envelope (*{SUFFIX}); {above} does, and may be about it: verilora verify {above}"
+        )
+    return (
+        f"no envelope (*{SUFFIX}); its maker has one, or if it is yours verilora sign {path} "
+        "makes one"
     )
-    raise DataError(f"{path} holds {what}", file=path, line=None)
 
 
 def read_envelope(file: Path) -> bytes:

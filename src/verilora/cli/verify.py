@@ -64,6 +64,8 @@ def verify(
     """
     from verilora.claims.verify import verify as verified
 
+    if data is not None and level in LEVELS[:2]:
+        raise typer.BadParameter("--data is for --level evaluate, which asks the saved weights")
     try:
         found = verified(path, trust, notices=notices or ())
         from verilora.cli.levels import look_further
@@ -119,6 +121,9 @@ def _headline(found: Any) -> str:
         metric = record.metrics[record.main_metric]
         told = f"{record.main_metric} {metric.value:.2f}"
         return f"run of {record.recipe}, seed {record.seed}: {told}"
+    if found.kind == "adapter":
+        base = record.base.name or "a base without a name"
+        return f"adapter of rank {record.config['rank']} for {base}"
     if found.kind == "verdict" and record.verdict is not None:
         return f"verdict: {record.verdict.status}"
     return found.kind

@@ -14,18 +14,18 @@ from torch import nn
 from verilora.errors import AdapterFileError, BaseMismatch, DataError, OutputError
 from verilora.lora.formats import load_adapter
 from verilora.records.canonical import digest_of
-from verilora.records.recipe import Recipe
+from verilora.records.recipe import Recipe, TaskSection
 from verilora.records.run import Run
 from verilora.train.build import (
     Build,
     assemble,
     digests_of_base,
-    load_model,
     trained_parameters,
 )
 from verilora.train.device import pick_device
 from verilora.train.directory import RunDirectory
 from verilora.train.evaluate import Evaluation, Listen, evaluate
+from verilora.train.loading import load_model
 from verilora.train.material import gather
 from verilora.train.outcome import prediction_lines
 
@@ -85,6 +85,15 @@ def evaluate_again(
     return _compared(build, evaluation, place=place, finished=finished)
 
 
+def _elsewhere(task: TaskSection, data: str) -> TaskSection:
+    """The task with its files in another directory, under the names that they had."""
+    if task.data is not None or task.train is None or task.validation is None:
+        return task.replace(data=data)
+    # A whole path would be taken as it stands, whatever directory is named.
+    names = {"train": Path(task.train).name, "validation": Path(task.validation).name}
+    return task.replace(data=data, **names)
+
+
 def restored_build(
     place: RunDirectory,
     recipe: Recipe,
@@ -95,8 +104,7 @@ def restored_build(
 ) -> Build:
     """Base, saved weights and data of a finished run, ready to evaluate."""
     if data is not None:
-        task = recipe.task.replace(data=data)
-        recipe = recipe.replace(task=task)
+        recipe = recipe.replace(task=_elsewhere(recipe.task, data))
     material = gather(recipe)
     if data is None and material.dataset.digest != finished.digests.data:
         raise DataError(
