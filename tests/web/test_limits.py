@@ -90,6 +90,15 @@ def test_a_path_means_one_thing(path: str, client: TestClient) -> None:
     assert client.get(path).status_code == 400
 
 
+@pytest.mark.parametrize(
+    "query", ["limit=1&limit=2", "q=a&limit=1&q=b", "limit=1&l%69mit=1", "%c2%80&%c2%80"]
+)
+def test_a_parameter_is_given_once(query: str, client: TestClient) -> None:
+    told = refused(client.get(f"/api/v1/search?{query}"), 400)
+    assert "twice" in told["detail"]
+    assert client.get("/api/v1/search?q=lora&limit=1&%c2%80&=&%zz").status_code == 200
+
+
 def test_an_object_has_known_keys() -> None:
     assert read_object(b'{"a": 1}', allowed={"a": int}) == {"a": 1}
     with pytest.raises(Problem, match="unknown key 'b'"):

@@ -26,7 +26,9 @@ Words = Annotated[str, Query(min_length=1, max_length=LONGEST_QUERY)]
 def told(kind: Any, *statuses: int) -> dict[int | str, dict[str, Any]]:
     """What a route may answer, for OpenAPI."""
     problem = {"content": {KIND: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}}}
-    faults = {status: {"description": "a fault", **problem} for status in (400, 422, *statuses)}
+    faults = {
+        status: {"description": "a fault", **problem} for status in (400, 414, 422, *statuses)
+    }
     return {200: {"model": kind}, **faults}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from typing import Any
+from urllib.parse import parse_qsl
 
 from verilora.errors import DataError
 from verilora.records.strict_json import LONGEST, parse_strict
@@ -56,6 +57,9 @@ class Limits:
             raise Problem(414, f"The address is longer than {LONGEST_ADDRESS} bytes; shorten it.")
         if _TRICKS.search(path):
             raise Problem(400, "The path has parts that mean another path; write it plainly.")
+        asked = [name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)]
+        if len(set(asked)) < len(asked):
+            raise Problem(400, "A parameter is given twice; say each once.")
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes:
         told = dict(scope["headers"]).get(b"content-length", b"0")
