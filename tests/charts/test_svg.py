@@ -51,3 +51,22 @@ def test_ticks_have_no_more_digits_than_they_need():
         tick.text for tick in drawing.y_ticks
     ] == ["0.50", "0.52", "0.54", "0.56", "0.58", "0.60"]
     assert drawing.x_ticks[0].text == "0"
+
+
+@pytest.mark.parametrize(
+    ("heights", "chosen", "to_left", "above"),
+    [
+        ((0.0, 80.0, 90.0, 89.0), 2, True, True),  # the best: nothing is above it
+        ((90.0, 80.0, 70.0, 0.0), 3, True, False),  # the line comes from above, on the left
+        ((0.0, 80.0, 90.0, 89.0, 89.0), 1, False, False),  # on the right the line goes on above
+    ],
+)
+def test_the_text_of_the_chosen_point_keeps_clear_of_the_line(heights, chosen, to_left, above):
+    points = tuple((100.0 * (n + 1), height) for n, height in enumerate(heights))
+    series = Series("validation", "metric", points, True)
+    label = lay_out(
+        Panel("Accuracy", "step", "%", (series,), chosen=(*points[chosen], "90.0, handed over"))
+    ).chosen
+    assert label.to_left == to_left
+    assert (label.at < label.y) == above
+    assert TOP <= label.at <= BOTTOM + 21

@@ -72,8 +72,9 @@ def test_its_claim_stands_in_the_registry_with_all_that_it_rests_on(finished):
     with open_registry() as registry:
         page = site.claim(Site(registry), claim["id"])
         assert registry.claim(claim["id"]).entry.state == "valid"
-    for seed in (0, 1):
-        assert f"the run of seed {seed}</a>" in page
+    assert page.count(">seed 0</a>") == page.count(">seed 1</a>") == 2
+    assert "Runs of full fine-tuning of the same base" in page
+    assert ", stdlib-pairs (beside full fine-tuning" in page
 
 
 def test_asked_not_to_it_leaves_the_registry_alone(verilora, finished, monkeypatch, tmp_path):

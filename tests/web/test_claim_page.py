@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import shlex
 
-from verilora.web.claim_page import checks_of, claim_facts, iframe_of, item_of, rests_on
+import pytest
+
+from verilora.web.claim_page import (
+    checks_of,
+    claim_facts,
+    iframe_of,
+    item_of,
+    rests_on,
+    stated,
+)
 from verilora.web.finding import Site
 from verilora.web.links import Links
 
@@ -23,7 +32,7 @@ def test_the_snippet_is_escaped(fresh) -> None:
 def test_the_commands_can_be_run(filled) -> None:
     view = filled.registry.claim(filled.claims[0].id)
     ((_, command),) = checks_of(view, LINKS)
-    fetch, check = map(shlex.split, command.splitlines())
+    fetch, check = map(shlex.split, command.replace("\\\n", "").splitlines())
     assert fetch[0] == "curl"
     assert fetch[-1].startswith("https://x.example/api/v1/envelopes/")
     assert check[:3] == ["verilora", "verify", fetch[2]]
@@ -32,7 +41,8 @@ def test_the_commands_can_be_run(filled) -> None:
 def test_a_hostile_address_stays_one_word(filled) -> None:
     view = filled.registry.claim(filled.claims[0].id)
     ((_, command),) = checks_of(view, Links("https://x.example/$(rm -rf ~)"))
-    assert len(shlex.split(command.splitlines()[0])) == 4
+    fetch, _ = command.replace("\\\n", "").splitlines()
+    assert len(shlex.split(fetch)) == 4
 
 
 def test_a_claim_about_a_fact_has_no_picture(filled) -> None:
@@ -47,7 +57,20 @@ def test_what_it_rests_on_is_linked_where_it_is_kept(filled) -> None:
     house = Site(filled.registry)
     view = house.claim(filled.performance.id)
     told = rests_on(house.verdict_of(view), house.runs_of(view))
-    assert [name for name, _ in told] == ["The verdict with all its numbers", "the run of seed 0"]
+    assert [kind.told for kind in told] == ["It rests on", "Its runs"]
+    assert [name for kind in told for name, _ in kind.links] == [
+        "the verdict with all its numbers",
+        "seed 0",
+    ]
+
+
+@pytest.mark.parametrize("length", [20, 200])
+def test_a_statement_in_its_parts_reads_as_it_does(fresh, length) -> None:
+    claim = fresh.claim("L" * length)
+    parts = stated(claim)
+    assert " ".join(parts[:3]) + "." == claim.statement
+    assert parts.predicate == "introduced in paper:"
+    assert parts.is_long == (length == 200)
 
 
 def test_a_line_of_a_list(filled) -> None:

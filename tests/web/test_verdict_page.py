@@ -30,3 +30,11 @@ def test_the_commands_judge_what_is_served(filled) -> None:
     commands = "\n".join(command for _, command in checks_of(view, LINKS))
     assert "verilora judge verdict.json" in commands
     assert f"https://x.example/verdicts/{view.entry.digest[7:]}.json" in commands
+
+
+def test_a_plan_in_a_list_says_what_it_fixed(fresh) -> None:
+    post = fresh.document(89.0, 89.5, 90.0)
+    plan = post.replace(verdict=post.verdicts.pre, verdicts=None)
+    item = item_of(fresh.registry.verdict(fresh.admit(plan).digest))
+    assert item.headline == "Fixed before the runs: seeds 0, 1, 2; the same within 1.4 points."
+    assert item.mark == "preregistered"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from verilora.charts.comparison import Comparison, Row
 from verilora.charts.svg import Mark, ticks
 
-WIDTH, LEFT, RIGHT = 400, 92, 318
+WIDTH, LEFT, RIGHT = 360, 90, 274
 """The whole picture, and where its axis begins and ends; units are about a pixel on a phone."""
 ROW, LABELS, AXIS = 23, 17, 40
 """Heights: of a row, of a line of labels above the rows, of axis and unit below them."""

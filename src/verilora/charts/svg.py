@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ WIDTH, HEIGHT = 340, 220
 LEFT, RIGHT, TOP, BOTTOM = 38, 332, 10, 180
 """The drawing area, in units of about one pixel on a phone and on a desktop."""
 MOST_POINTS = 280
+LETTER = 6.0
+"""Width of a letter, about."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,18 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Label:
+    """A ringed point, and its text beside it where no line is: `to_left` of the point or right."""
+
+    x: float
+    y: float
+    text: str
+    at: float
+    """Height of the text's foot."""
+    to_left: bool
+
+
+@dataclass(frozen=True)
 class Drawing:
     """All that a template needs to draw one panel; `told` says it in words."""
 
@@ -42,7 +57,7 @@ class Drawing:
     y_ticks: tuple[Mark, ...]
     lines: tuple[Line, ...]
     level: Mark | None
-    chosen: tuple[float, float, str] | None
+    chosen: Label | None
     told: str
 
 
@@ -58,13 +73,14 @@ def lay_out(panel: Panel) -> Drawing:
         return round(across, 1), round(down, 1)
 
     x_ticks = ticks(x_low, x_high, whole=True)
+    placed = [[place(*point) for point in thin(series.points)] for series in panel.series]
     return Drawing(
         panel=panel,
         x_ticks=tuple(Mark(place(value, 0)[0], text) for value, text in x_ticks),
         y_ticks=tuple(Mark(place(0, value)[1], text) for value, text in ticks(y_low, y_high)),
-        lines=tuple(_line(series, place) for series in panel.series),
+        lines=tuple(map(_line, panel.series, placed)),
         level=Mark(place(0, panel.level[0])[1], panel.level[1]) if panel.level else None,
-        chosen=(*place(*panel.chosen[:2]), panel.chosen[2]) if panel.chosen else None,
+        chosen=_label(*place(*panel.chosen[:2]), panel.chosen[2], placed) if panel.chosen else None,
         told="; ".join(_told(series) for series in panel.series) + ".",
     )
 
@@ -82,10 +98,35 @@ def thin(points: Points, most: int = MOST_POINTS) -> Points:
     return (*kept[:-1], points[-1])
 
 
-def _line(series: Series, place) -> Line:
-    placed = tuple(place(x, y) for x, y in thin(series.points))
+def _line(series: Series, placed: Sequence[tuple[float, float]]) -> Line:
     path = "M" + "L".join(f"{x:g} {y:g}" for x, y in placed)
-    return Line(series.kind, path, placed if series.marked else ())
+    return Line(series.kind, path, tuple(placed) if series.marked else ())
+
+
+def _label(x: float, y: float, text: str, lines: Sequence[Sequence[tuple[float, float]]]) -> Label:
+    to_left = x > WIDTH / 2
+    width = LETTER * len(text)
+    across = (x - width, x + 4) if to_left else (x - 4, x + width)
+    for foot in (y - 11, y + 21):
+        room = TOP <= foot <= BOTTOM - 3
+        if room and not any(_crosses(line, across, (foot - 11, foot + 3)) for line in lines):
+            return Label(x, y, text, round(foot, 1), to_left)
+    return Label(x, y, text, round(y + 21, 1), to_left)
+
+
+def _crosses(
+    line: Sequence[tuple[float, float]], across: tuple[float, float], down: tuple[float, float]
+) -> bool:
+    """True if a line of joined points goes through the box."""
+    for (x1, y1), (x2, y2) in itertools.pairwise(line):
+        left, right = max(x1, across[0]), min(x2, across[1])
+        if left > right:
+            continue
+        slope = (y2 - y1) / (x2 - x1) if x2 > x1 else 0.0
+        ends = [y1 + slope * (left - x1), y1 + slope * (right - x1)]
+        if min(ends) <= down[1] and max(ends) >= down[0]:
+            return True
+    return False
 
 
 def _limits(values: Sequence[float], margin: float) -> tuple[float, float]:

@@ -119,7 +119,7 @@ def _train_all(terminal: Terminal, out: Path, *, seeds: tuple[int, ...], force: 
         from verilora.reproduce.comparison import Comparison
 
         comparison = Comparison(
-            "LoRA against full fine-tuning of the same base, on the demo's task",
+            "stdlib-pairs: LoRA against full fine-tuning",
             _recipe("lora"),
             _recipe("full"),
             seeds=seeds,

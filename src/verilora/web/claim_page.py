@@ -11,6 +11,7 @@ from urllib.parse import quote
 from verilora.charts import comparison_svg
 from verilora.records.claim import Claim
 from verilora.registry.views import ClaimView, RelatedClaim, RunView, VerdictView
+from verilora.verdict.meaning import plan_of
 from verilora.web.answers import cited_as
 from verilora.web.judged import told_of
 from verilora.web.links import Links, claim_path, envelope_path, run_path, verdict_path
@@ -19,6 +20,24 @@ from verilora.web.standing import SIGNATURES, Event, history_of, notices_told, s
 NOWHERE: Mapping[str, str] = {}
 FORMATS = {"BibTeX": "bib", "RIS": "ris", "CSL-JSON": "csl.json", "CITATION.cff": "cff"}
 """Name -> ending of the address."""
+LONG = 140
+"""Letters of a statement beyond which it is set smaller."""
+
+
+class Stated(NamedTuple):
+    """A statement in its parts; joined by spaces, and a full stop, they are the statement."""
+
+    subject: str
+    predicate: str
+    object: str
+    is_long: bool
+
+
+class Rests(NamedTuple):
+    """Records of one kind that a claim rests on: what they are, and name and path of each."""
+
+    told: str
+    links: Sequence[tuple[str, str]]
 
 
 class Item(NamedTuple):
@@ -47,6 +66,7 @@ def claim_facts(
     rests = rests_on(verdict, runs)
     return {
         "claim": claim,
+        "stated": stated(claim),
         "entry": view.entry,
         "kicker": "A claim about a performance" if claim.performance else "A claim about a fact",
         "state": state_of(view, verdict),
@@ -90,19 +110,40 @@ def iframe_of(claim: Claim, links: Links) -> str:
     )
 
 
-def rests_on(verdict: VerdictView | None, runs: Sequence[RunView]) -> list[tuple[str, str]]:
-    """Names and paths of the records behind a claim about a performance."""
+def stated(claim: Claim) -> Stated:
+    """The statement in parts that can be set apart; all in the subject if it is made otherwise."""
+    predicate = f"{claim.predicate.strip().replace('_', ' ')}:"
+    parts = (claim.subject.strip(), predicate, claim.object.strip())
+    is_long = len(claim.statement) > LONG
+    if " ".join(parts) + "." != claim.statement:
+        return Stated(claim.statement.removesuffix("."), "", "", is_long)
+    return Stated(*parts, is_long)
+
+
+def rests_on(verdict: VerdictView | None, runs: Sequence[RunView]) -> list[Rests]:
+    """The records behind a claim about a performance, those of the other side apart."""
     if verdict is None:
         return []
-    told = [(f"the run of seed {one.run.seed}", run_path(one.entry.digest)) for one in runs]
-    return [("The verdict with all its numbers", verdict_path(verdict.entry.digest)), *told]
+    path = verdict_path(verdict.entry.digest)
+    others = set(verdict.verdict.reference_runs or ())
+    ours = [one for one in runs if one.entry.record_digest not in others]
+    theirs = [one for one in runs if one.entry.record_digest in others]
+    plan = plan_of(verdict.document)
+    reference = plan.plan.reference if plan and plan.plan else None
+    other = f"Runs of {reference.name}" if reference else "The other side's runs"
+    told = [Rests("It rests on", [("the verdict with all its numbers", path)])]
+    return told + [
+        Rests(name, [(f"seed {one.run.seed}", run_path(one.entry.digest)) for one in some])
+        for name, some in (("Its runs", ours), (other, theirs))
+        if some
+    ]
 
 
 def checks_of(view: ClaimView, links: Links) -> list[tuple[str, str]]:
     """What a command shows, and the command."""
     address = links.outside(envelope_path(view.entry.digest))
     name = f"{view.id}.dsse.json"
-    fetched = f"curl -sSfo {name} {shlex.quote(address)}"
+    fetched = f"curl -sSfo {name} \\\n{shlex.quote(address)}"
     said = (
         "Fetch the signed record, and check the signature with the keys that you trust; the second "
         "line needs no network:"

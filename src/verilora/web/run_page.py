@@ -48,4 +48,6 @@ def _checks(view: RunView, links: Links) -> list[tuple[str, str]]:
     name = f"{view.entry.digest.removeprefix('sha256:')[:12]}.dsse.json"
     signed = shlex.quote(links.outside(envelope_path(view.entry.digest)))
     told = "Fetch the signed record, and check the signature with the keys that you trust:"
-    return [(told, f"curl -sSfo {name} {signed}\nverilora verify {name} --trust trust.dsse.json")]
+    return [
+        (told, f"curl -sSfo {name} \\\n{signed}\nverilora verify {name} --trust trust.dsse.json")
+    ]

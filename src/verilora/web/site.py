@@ -103,6 +103,7 @@ def embed_of(site: Site, view: ClaimView) -> str:
         "embed.html",
         site.links,
         claim=view.claim,
+        stated=facts["stated"],
         state=facts["state"],
         notices=notices_told(view.notices, {}),
         quote=quotes[0] if quotes else "",

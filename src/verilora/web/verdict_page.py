@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from verilora.records.verdict import Verdict
 from verilora.registry.views import VerdictView
 from verilora.report.verdict import ICONS
 from verilora.report.verdict_tables import Links as RunLinks
@@ -61,7 +62,7 @@ def item_of(view: VerdictView) -> Item:
     )
     if verdict.kind == "PRE":
         mark = "preregistered"
-    told = headline(verdict, plan.plan if plan else verdict.plan)
+    told = _planned(verdict) or headline(verdict, plan.plan if plan else verdict.plan)
     level = f"protocol {verdict.protocol_match}" if verdict.protocol_match else ""
     day = (verdict.computed_at or view.entry.admitted_at)[:10]
     more = " · ".join(part for part in (level, day) if part)
@@ -78,13 +79,22 @@ def checks_of(view: VerdictView, links: Links) -> list[tuple[str, str]]:
     return [
         (
             "Fetch the signed record, and check the signature with the keys that you trust:",
-            f"curl -sSfo {name} {signed}\nverilora verify {name} --trust trust.dsse.json",
+            f"curl -sSfo {name} \\\n{signed}\nverilora verify {name} --trust trust.dsse.json",
         ),
         (
             "Judge the document again, from the numbers in it:",
-            f"curl -sSfo verdict.json {document}\nverilora judge verdict.json",
+            f"curl -sSfo verdict.json \\\n{document}\nverilora judge verdict.json",
         ),
     ]
+
+
+def _planned(verdict: Verdict) -> str:
+    """What a preregistration fixed, in a sentence; "" of what was run."""
+    plan = verdict.plan
+    if verdict.kind != "PRE" or plan is None:
+        return ""
+    seeds = ", ".join(map(str, plan.seeds))
+    return f"Fixed before the runs: seeds {seeds}; the same within {plan.margin:.3g} points."
 
 
 def _current(view: VerdictView) -> str:
