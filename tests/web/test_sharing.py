@@ -11,7 +11,7 @@ import yaml
 
 from verilora.web.claim_page import FORMATS
 from verilora.web.finding import Site
-from verilora.web.sharing import CITED, badge
+from verilora.web.sharing import CITED, badge, feed
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 
@@ -83,6 +83,26 @@ def test_citations_are_read_by_their_programs(client, filled) -> None:
     assert yaml.safe_load(client.get(f"/cite/{id}.cff").text)["cff-version"] == "1.2.0"
     assert client.get(f"/cite/{id}.exe").status_code == 404
     assert set(FORMATS.values()) <= set(CITED)
+
+
+def test_a_tag_has_a_feed(client, filled, read_page) -> None:
+    answer = client.get("/tags/mrpc.atom")
+    assert answer.headers["content-type"] == "application/atom+xml"
+    assert answer.headers["access-control-allow-origin"] == "*"
+    root = ElementTree.fromstring(answer.content)
+    titles = [entry.findtext(f"{ATOM}title") for entry in root.findall(f"{ATOM}entry")]
+    assert titles == [filled.performance.statement]
+    assert root.findtext(f"{ATOM}id") == "http://testserver/tags/mrpc.atom"
+    assert client.get("/tags/none-such.atom").status_code == 404
+    assert "/tags/mrpc.atom" in read_page(client.get("/tags/mrpc").text).links()
+
+
+def test_a_feed_holds_what_a_record_may_and_xml_may_not(fresh) -> None:
+    """U+FFFE and U+FFFF are text in JSON, and no XML file has them."""
+    claim = fresh.claim("A\ufffe\uffffB & <C>")
+    fresh.admit(claim)
+    root = ElementTree.fromstring(feed(Site(fresh.registry)))
+    assert "A\ufffd\ufffdB & <C> introduced" in (root.findtext(f"{ATOM}entry/{ATOM}title") or "")
 
 
 def test_the_feed_is_atom(client, filled) -> None:

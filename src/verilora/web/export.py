@@ -98,6 +98,7 @@ def _lists(house: Site) -> Iterator[File]:
         )
         content = data.claims(house, tag=tag.name, limit=MOST)
         yield f"tags/{tag.name}.json", content
+        yield f"tags/{tag.name}.atom", sharing.feed(house, tag.name).encode()
 
 
 def _numbered(stem: str, *, read: Callable[..., Any], render: Callable[..., str]) -> Iterator[File]:

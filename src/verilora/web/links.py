@@ -60,6 +60,11 @@ def tag_path(tag: str) -> str:
     return f"/tags/{quote(tag)}"
 
 
+def tag_feed_path(tag: str) -> str:
+    """The feed of the claims that bear a tag."""
+    return f"{tag_path(tag)}.atom"
+
+
 def envelope_path(digest: str) -> str:
     """The signed record, as a file to verify."""
     return f"/api/v1/envelopes/{digest.removeprefix(HEX)}.dsse.json"

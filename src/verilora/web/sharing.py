@@ -15,7 +15,7 @@ from verilora.web.answers import citation
 from verilora.web.claim_page import iframe_of
 from verilora.web.finding import Site
 from verilora.web.limits import PAGE
-from verilora.web.links import Links, claim_path
+from verilora.web.links import Links, claim_path, tag_feed_path, tag_path
 from verilora.web.page import fill
 from verilora.web.problems import missing
 from verilora.web.standing import State, state_of
@@ -78,20 +78,24 @@ def cite_as(site: Site, claim: str, *, ending: str) -> tuple[str, str]:
     return citation(site.claim(claim), site.links, format=name), kind
 
 
-def feed(site: Site) -> str:
-    """The newest claims as an Atom feed (RFC 4287)."""
-    links = site.links
-    views = site.page(site.registry.claims, limit=PAGE, cursor=None).items
+def feed(site: Site, tag: str | None = None) -> str:
+    """The newest claims, or those that bear a tag, as an Atom feed (RFC 4287)."""
+    views = site.page(site.registry.claims, tag, limit=PAGE, cursor=None).items
+    if tag is not None and not views:
+        raise missing("claim with that tag", "All tags are listed under /tags.")
+    links, path = site.links, "/feed.atom" if tag is None else tag_feed_path(tag)
     newest = max((_changed(view) for view in views), default="1970-01-01T00:00:00Z")
     entries = "".join(
         _entry(view, state_of(view, site.verdict_of(view)), links=links) for view in views
     )
+    about = "/" if tag is None else tag_path(tag)
+    title = "newest claims" if tag is None else f"newest claims about {tag}"
     return (
         '<?xml version="1.0" encoding="utf-8"?>\n<feed xmlns="http://www.w3.org/2005/Atom">\n'
-        f"<title>verilora: newest claims</title>\n<id>{escape(links.outside('/feed.atom'))}</id>\n"
+        f"<title>verilora: {_xml(title)}</title>\n<id>{_xml(links.outside(path))}</id>\n"
         f"<updated>{newest}</updated>\n<author><name>verilora</name></author>\n"
-        f'<link rel="self" href={quoteattr(links.outside("/feed.atom"))}/>\n'
-        f"<link href={quoteattr(links.outside('/'))}/>\n{entries}</feed>\n"
+        f'<link rel="self" href={quoteattr(links.outside(path))}/>\n'
+        f"<link href={quoteattr(links.outside(about))}/>\n{entries}</feed>\n"
     )
 
 
@@ -114,12 +118,17 @@ def _oembed(
 def _entry(view: ClaimView, state: State, *, links: Links) -> str:
     tags = "".join(f"<category term={quoteattr(tag)}/>" for tag in view.claim.tags)
     return (
-        f"<entry>\n<title>{escape(view.claim.statement)}</title>\n"
-        f"<id>urn:{escape(view.entry.digest)}</id>\n<updated>{_changed(view)}</updated>\n"
+        f"<entry>\n<title>{_xml(view.claim.statement)}</title>\n"
+        f"<id>urn:{_xml(view.entry.digest)}</id>\n<updated>{_changed(view)}</updated>\n"
         f"<published>{view.claim.published_at}</published>\n"
         f"<link href={quoteattr(links.outside(claim_path(view.id)))}/>\n{tags}\n"
-        f"<summary>{escape(f'{state.icon} {state.word}. {state.meaning}')}</summary>\n</entry>\n"
+        f"<summary>{_xml(f'{state.icon} {state.word}. {state.meaning}')}</summary>\n</entry>\n"
     )
+
+
+def _xml(text: str) -> str:
+    """The text escaped, without the two that XML cannot hold and a record can."""
+    return escape(re.sub("[\ufffe\uffff]", "\ufffd", text))
 
 
 def _changed(view: ClaimView) -> str:

@@ -44,4 +44,8 @@ def sharing_routes(house: Site) -> APIRouter:
     def feed() -> Response:
         return Response(sharing.feed(house), media_type="application/atom+xml")
 
+    @router.get("/tags/{tag}.atom")
+    def tag_feed(tag: str) -> Response:
+        return Response(sharing.feed(house, tag), media_type="application/atom+xml")
+
     return router

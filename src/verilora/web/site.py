@@ -11,7 +11,7 @@ from verilora.web.claim_page import Item, claim_facts, related_item
 from verilora.web.claim_page import item_of as claim_item
 from verilora.web.finding import MOST_FOUND, Site
 from verilora.web.limits import MOST, PAGE
-from verilora.web.links import run_path
+from verilora.web.links import run_path, tag_feed_path
 from verilora.web.methodology import METHODOLOGY, sections
 from verilora.web.page import fill
 from verilora.web.problems import Problem, missing
@@ -192,7 +192,8 @@ def tag(site: Site, name: str, *, cursor: str | None = None, onward: str = "") -
         claims=[_item(site, view) for view in page.items],
         next=onward or listings.next_page(f"/tags/{name}", page.next_cursor, links=site.links),
     )
-    return fill("list.html", site.links, twin=f"/tags/{name}.json", **told)
+    feed = tag_feed_path(name)
+    return fill("list.html", site.links, twin=f"/tags/{name}.json", feed=feed, **told)
 
 
 def methodology(site: Site) -> str:
