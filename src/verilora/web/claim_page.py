@@ -14,6 +14,7 @@ from verilora.registry.views import ClaimView, RelatedClaim, RunView, VerdictVie
 from verilora.verdict.meaning import plan_of
 from verilora.web.answers import cited_as
 from verilora.web.judged import told_of
+from verilora.web.linked import linked_claim
 from verilora.web.links import Links, claim_path, envelope_path, run_path, verdict_path
 from verilora.web.standing import SIGNATURES, Event, history_of, notices_told, state_of
 
@@ -63,13 +64,13 @@ def claim_facts(
 ) -> dict[str, Any]:
     """What templates/claim.html tells; `runs` and `places` are those kept here."""
     claim = view.claim
-    rests = rests_on(verdict, runs)
+    rests, state = rests_on(verdict, runs), state_of(view, verdict)
     return {
         "claim": claim,
         "stated": stated(claim),
         "entry": view.entry,
         "kicker": "A claim about a performance" if claim.performance else "A claim about a fact",
-        "state": state_of(view, verdict),
+        "state": state,
         "description": f"{claim.statement} Confidence {claim.confidence:.2f}.",
         "notices": notices_told(view.notices, places),
         "tags": claim.tags,
@@ -85,6 +86,7 @@ def claim_facts(
         "signature_words": SIGNATURES,
         "twin": f"{claim_path(claim.id)}.json",
         "here": "/claims",
+        "linked": linked_claim(view, state, links=links),
         "rests": rests,
         **_drawn(verdict),
     }
