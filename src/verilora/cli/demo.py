@@ -12,6 +12,7 @@ from verilora.cli.command import command
 from verilora.cli.demo_told import PACKAGE, Outcome, to_mapping, told
 from verilora.cli.keeping import InRegistry, keep
 from verilora.cli.pages import draw_verdict
+from verilora.cli.program import program
 from verilora.cli.progress import drawn_together
 from verilora.cli.runs import Force
 from verilora.cli.seeds import parse_seeds
@@ -107,7 +108,7 @@ def _refuse_occupied(out: Path, *, force: bool) -> None:
 
 
 def _again(out: Path, seeds: str) -> str:
-    return f"verilora demo --seeds {seeds} --out {out}"
+    return f"{program()} demo --seeds {seeds} --out {out}"
 
 
 def _train_all(terminal: Terminal, out: Path, *, seeds: tuple[int, ...], force: bool) -> Any:

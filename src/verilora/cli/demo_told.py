@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from verilora.cli.program import program
+
 METHODS = {
     "head": "head alone, encoder frozen",
     "lora": "LoRA and head",
@@ -236,10 +238,10 @@ def _whereabouts(outcome: Outcome) -> str:
         *[f"  {line}" for line in _loading(directory)],
         "",
         "Try next",
-        f"  verilora judge {out}",
-        f"  verilora evaluate {directory}",
-        f"  verilora explain {directory}",
-        "  verilora recipes list",
+        f"  {program()} judge {out}",
+        f"  {program()} evaluate {directory}",
+        f"  {program()} explain {directory}",
+        f"  {program()} recipes list",
     ]
     return "\n".join(sections)
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from verilora.cli.program import program
 from verilora.errors import VeriloraError
 
 PAGES = "http://127.0.0.1:8000"
@@ -49,7 +50,7 @@ def _kept(directory: Path, claim: bytes) -> str:
     if key is None:
         return (
             "Not put into your registry: your key wants its passphrase\n"
-            f"  verilora registry add {directory / 'claim.dsse.json'}"
+            f"  {program()} registry add {directory / 'claim.dsse.json'}"
         )
     with open_registry(door=_door()) as registry:
         seed(registry, key)
@@ -65,7 +66,7 @@ def _kept(directory: Path, claim: bytes) -> str:
     again = "; the claim takes the place of the one that was there" if before else ""
     return (
         f"Put into your registry, {url}: {', '.join(parts)}{again}\n"
-        f"  verilora serve\n  {PAGES}/claims/{_claim_in(claim).id} is then the claim's page"
+        f"  {program()} serve\n  {PAGES}/claims/{_claim_in(claim).id} is then the claim's page"
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from verilora.cli.desk import Desk
+from verilora.cli.program import program
 from verilora.cli.terminal import Terminal
 from verilora.errors import VeriloraError
 
@@ -26,7 +27,7 @@ def leave_claim(terminal: Terminal, directory: Path, *, document: Any) -> str:
             return _checked_by(directory)
         key = _key(terminal)
         if key is None:
-            return f"Not signed: your key wants its passphrase\n  verilora sign {directory}"
+            return f"Not signed: your key wants its passphrase\n  {program()} sign {directory}"
         _seal(directory, key)
     except VeriloraError as error:
         return f"Not signed: {error}"
@@ -101,4 +102,4 @@ def _seal(directory: Path, key: Any) -> None:
 
 
 def _checked_by(directory: Path) -> str:
-    return f"A signed claim about it, and how to check it\n  verilora verify {directory}"
+    return f"A signed claim about it, and how to check it\n  {program()} verify {directory}"
