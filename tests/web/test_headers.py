@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from fastapi.testclient import TestClient
+from starlette.routing import compile_path
 
 from verilora.web.headers import etag_of, headers_of, is_open
+from verilora.web.page import files
 
 PAGE = (
     "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
@@ -17,29 +21,81 @@ FRAME = PAGE.replace(
 BARE = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 SHORT, LONG = "public, max-age=60", "public, max-age=31536000, immutable"
 JSON, HTML = "application/json", "text/html; charset=utf-8"
-SNAPSHOT = {
-    "/": (HTML, PAGE, SHORT, False),
-    "/search?q=lora": (HTML, PAGE, SHORT, False),
-    "/claims": (HTML, PAGE, SHORT, False),
-    "/claims/{claim}": (HTML, PAGE, SHORT, False),
-    "/verdicts/{verdict}": (HTML, PAGE, SHORT, False),
-    "/runs/{run}": (HTML, PAGE, SHORT, False),
-    "/papers/2106.09685": (HTML, PAGE, SHORT, False),
-    "/methodology": (HTML, PAGE, SHORT, False),
-    "/anchors": (HTML, PAGE, SHORT, False),
-    "/claims/{claim}.json": (JSON, BARE, SHORT, True),
-    "/embed/{claim}": (HTML, FRAME, SHORT, True),
-    "/badge/{claim}.svg": ("image/svg+xml", BARE, SHORT, True),
-    "/feed.atom": ("application/atom+xml", BARE, SHORT, True),
-    "/cite/{claim}.bib": ("application/x-bibtex; charset=utf-8", BARE, SHORT, True),
-    "/oembed?url=http://testserver/claims/{claim}": (JSON, BARE, SHORT, True),
-    "/api/v1/claims.json": (JSON, BARE, SHORT, True),
-    "/api/v1/claims/{claim}.json": (JSON, BARE, SHORT, True),
-    "/api/v1/search?q=lora": (JSON, BARE, SHORT, True),
-    "/api/v1/envelopes/{verdict}.dsse.json": (JSON, BARE, SHORT, True),
-    "/api/v1/payloads/{verdict}.json": (JSON, BARE, LONG, True),
-    "/api/v1/openapi.json": (JSON, BARE, SHORT, True),
+SVG, ATOM, TEXT = "image/svg+xml", "application/atom+xml", "text/plain; charset=utf-8"
+PAGES = (
+    *("/", "/search?q=lora", "/claims", "/claims/{claim}", "/verdicts", "/verdicts/{verdict}"),
+    *("/runs/{run}", "/papers", "/papers/2106.09685", "/tags", "/tags/lora", "/methodology"),
+    "/anchors",
+)
+TWINS = (
+    *("/index.json", "/search.json?q=lora", "/claims.json", "/claims/{claim}.json"),
+    *("/verdicts.json", "/verdicts/{verdict}.json", "/runs/{run}.json", "/papers.json"),
+    *("/papers/2106.09685.json", "/tags.json", "/tags/lora.json", "/methodology.json"),
+    "/anchors.json",
+)
+ANSWERS = (
+    *("claims.json", "claims/{claim}.json", "search?q=lora", "tags.json", "methodology.json"),
+    *("papers", "papers.json", "papers/2106.09685", "verdicts", "verdicts.json"),
+    *("verdicts/{verdict}.json", "anchors", "anchors.json", "validator", "openapi.json"),
+    "envelopes/{verdict}.dsse.json",
+)
+SHARED = {
+    "/oembed?url=http://testserver/claims/{claim}": JSON,
+    "/badge/{claim}.svg": SVG,
+    "/feed.atom": ATOM,
+    "/tags/lora.atom": ATOM,
+    "/cite/{claim}.txt": TEXT,
+    "/cite/{claim}.md": "text/markdown; charset=utf-8",
+    "/cite/{claim}.bib": "application/x-bibtex; charset=utf-8",
+    "/cite/{claim}.ris": "application/x-research-info-systems; charset=utf-8",
+    "/cite/{claim}.csl.json": "application/vnd.citationstyles.csl+json",
+    "/cite/{claim}.cff": "application/yaml; charset=utf-8",
 }
+SNAPSHOT = {
+    **dict.fromkeys(PAGES, (HTML, PAGE, SHORT, False)),
+    **dict.fromkeys(TWINS, (JSON, BARE, SHORT, True)),
+    **dict.fromkeys((f"/api/v1/{path}" for path in ANSWERS), (JSON, BARE, SHORT, True)),
+    **{path: (kind, BARE, SHORT, True) for path, kind in SHARED.items()},
+    "/embed/{claim}": (HTML, FRAME, SHORT, True),
+    "/api/v1/payloads/{verdict}.json": (JSON, BARE, LONG, True),
+    "/static/{icon}": (SVG, BARE, LONG, False),
+}
+ASKED = ("/api/v1/verify", "/api/v1/verify-envelope", "/api/v1/validator")
+"""Of the routes that are posted to."""
+
+
+def routes_of(holder) -> list[tuple[str, str]]:
+    """(method, path) of every route, in the order in which they are tried."""
+    found = []
+    for route in holder.routes:
+        inner = getattr(route, "original_router", None)
+        methods = sorted((getattr(route, "methods", None) or set()) - {"HEAD"})
+        found += routes_of(inner) if inner else [(method, route.path) for method in methods]
+    return found
+
+
+def test_no_route_is_forgotten(client: TestClient, filled) -> None:
+    """Each is the one that answers something of the snapshot."""
+    routes = routes_of(client.app)
+    assert len(routes) > 40
+    answering = set()
+    for path in [named(path, filled).partition("?")[0] for path in SNAPSHOT]:
+        matching = [r for m, r in routes if m == "GET" and compile_path(r)[0].fullmatch(path)]
+        answering.add(("GET", matching[0]))
+    answering |= {("POST", path) for path in ASKED}
+    # The sixteen digits and the ending are one name to the route.
+    assert set(routes) == answering
+
+
+@pytest.mark.parametrize("path", ASKED)
+def test_a_question_is_answered_with_the_same_headers(path: str, client: TestClient) -> None:
+    for body in (b"{}", b'{"claim": "LoRA"}'):
+        got = client.post(path, content=body, headers={"origin": "https://x.example"}).headers
+        assert got["content-security-policy"] == BARE
+        assert got["access-control-allow-origin"] == "*"
+        assert got["x-content-type-options"] == "nosniff"
+        assert got["cache-control"] == "no-store"
+        assert not {"set-cookie", "etag", "access-control-allow-credentials"} & set(got)
 
 
 def named(path: str, filled) -> str:
@@ -47,6 +103,7 @@ def named(path: str, filled) -> str:
         claim=filled.claims[0].id,
         verdict=filled.verdict.digest.removeprefix("sha256:"),
         run=filled.run.digest.removeprefix("sha256:"),
+        icon=next(path for path in files() if path.endswith(".svg")).rpartition("/")[2],
     )
 
 
@@ -61,7 +118,12 @@ def test_the_headers_of_every_kind_of_route(path: str, client: TestClient, fille
     assert got["cache-control"] == cache
     assert got["x-content-type-options"] == "nosniff"
     assert got["referrer-policy"] == "no-referrer"
-    assert got["etag"].startswith('"')
+    assert re.fullmatch(r'"[0-9a-f]{32}"', got["etag"])
+    again = client.get(named(path, filled), headers={"if-none-match": got["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["cache-control"] == cache
+    head = client.head(named(path, filled))
+    assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", got["etag"])
     assert got.get("access-control-allow-origin") == ("*" if is_read_by_anybody else None)
     assert not {"set-cookie", "access-control-allow-credentials", "server"} & set(got)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -9,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from verilora.web.app import create_app
 from verilora.web.finding import Site
-from verilora.web.limits import MOST, read_object
+from verilora.web.limits import MOST, Limits, read_object
 from verilora.web.problems import KIND, Problem
 
 
@@ -103,6 +104,30 @@ def test_an_object_has_known_keys() -> None:
     assert read_object(b'{"a": 1}', allowed={"a": int}) == {"a": 1}
     with pytest.raises(Problem, match="unknown key 'b'"):
         read_object(b'{"b": 1}', allowed={"a": int})
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(filled) -> None:
+    """One drop of it, and then nothing."""
+    sent: list = []
+
+    async def ask() -> None:
+        drops = iter([{"type": "http.request", "body": b"{", "more_body": True}])
+
+        async def receive():
+            for drop in drops:
+                return drop
+            await asyncio.sleep(60)
+            raise AssertionError("it was waited for")
+
+        async def send(message):
+            sent.append(message)
+
+        scope = {"type": "http", "method": "POST", "path": "/api/v1/verify", "headers": []}
+        await Limits(create_app(Site(filled.registry)), patience=0.01)(scope, receive, send)
+
+    asyncio.run(ask())
+    assert [message.get("status") for message in sent] == [408, None]
+    assert json.loads(sent[1]["body"])["status"] == 408
 
 
 def test_a_fault_of_the_server_is_told_like_any_other(filled, monkeypatch, caplog) -> None:

@@ -48,7 +48,7 @@ class Headers:
         caught = _Caught()
         await self.app({**scope, "method": "GET"} if head else scope, receive, caught.take)
         status, body, tag = caught.status, caught.body, etag_of(caught.body)
-        headers = [*caught.headers, *headers_of(path, status, kind=caught.kind)]
+        headers = [*caught.headers, *headers_of(path, status, kind=caught.kind, method=method)]
         if method in ("GET", "HEAD") and status == 200:
             headers.append((b"etag", tag))
             if {tag, b"*"} & {*_wanted_not(scope)}:
@@ -58,7 +58,7 @@ class Headers:
         await _answer(send, status, headers=headers, body=body, told=not head)
 
 
-def headers_of(path: str, status: int, *, kind: str) -> Pairs:
+def headers_of(path: str, status: int, *, kind: str, method: str = "GET") -> Pairs:
     """The headers for an answer of content type `kind` at `path`."""
     embedded = path.startswith("/embed/") and status == 200
     policy = STRICT.format(
@@ -71,7 +71,7 @@ def headers_of(path: str, status: int, *, kind: str) -> Pairs:
         "referrer-policy": "no-referrer",
         "cross-origin-resource-policy": "cross-origin",
         "permissions-policy": "camera=(), geolocation=(), microphone=()",
-        "cache-control": _cache(path, status),
+        "cache-control": "no-store" if method == "POST" else _cache(path, status),
     }
     pairs = [(name.encode(), value.encode()) for name, value in told.items()]
     return [*pairs, *([ANYONE] if is_open(path) else [])]

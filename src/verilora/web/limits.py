@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from typing import Any
@@ -16,6 +17,8 @@ LONGEST_QUERY = 500
 """Characters of a search text."""
 LONGEST_ADDRESS = 4096
 """Bytes of a path with its query."""
+PATIENCE = 10.0
+"""Seconds that a body may take to come; who sends it drop by drop holds no place here."""
 PAGE, MOST = 20, 100
 """Items of a page, unless more or fewer are asked for."""
 LOG = logging.getLogger(__name__)
@@ -25,8 +28,10 @@ _TRICKS = re.compile(rb"%00|%2f|%5c|\\|//|(^|/)\.{1,2}(/|$)|%2e", re.IGNORECASE)
 class Limits:
     """Refuses what is too large or has two meanings, before any route sees it."""
 
-    def __init__(self, app: Application, *, longest: int = LONGEST) -> None:
-        self.app, self.longest = app, longest
+    def __init__(
+        self, app: Application, *, longest: int = LONGEST, patience: float = PATIENCE
+    ) -> None:
+        self.app, self.longest, self.patience = app, longest, patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request. The body is counted as it comes, whatever its header says."""
@@ -35,7 +40,11 @@ class Limits:
             return
         try:
             self._refuse_address(scope)
-            body = await self._read(scope, receive)
+            async with asyncio.timeout(self.patience):
+                body = await self._read(scope, receive)
+        except TimeoutError:
+            await _tell(send, Problem(408, "The body did not come in time; send it again."))
+            return
         except Problem as problem:
             await _tell(send, problem)
             return
