@@ -17,7 +17,8 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 def make_claim(subject: str = "LoRA") -> Claim:
-    parts = ("introduced_in_paper", "LoRA: Low-Rank Adaptation (Hu et al., 2021)")
+    title = "LoRA: Low-Rank Adaptation of Large Language Models"
+    parts = ("introduced_in_paper", f"{title} (Hu et al., 2021)")
     return Claim.model_validate(
         {
             "id": claim_id(subject, parts[0], object=parts[1]),
@@ -33,12 +34,19 @@ def make_claim(subject: str = "LoRA") -> Claim:
                     "ordinal": 1,
                     "type": "preprint",
                     "publisher": "arXiv",
-                    "title": "LoRA: Low-Rank Adaptation of Large Language Models",
+                    "title": title,
                     "url": "https://arxiv.org/abs/2106.09685",
                     "published": "2021-06-17",
                     "accessed": "2026-01-02",
                     "quote": "We propose Low-Rank Adaptation, or LoRA",
-                }
+                },
+                {
+                    "ordinal": 2,
+                    "type": "github-release",
+                    "publisher": "Microsoft",
+                    "title": "loralib",
+                    "url": "https://github.com/microsoft/LoRA",
+                },
             ],
             "published_at": "2026-02-01T00:00:00Z",
             "last_verified": "2026-02-01T00:00:00Z",

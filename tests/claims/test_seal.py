@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from verilora.claims.envelope import open_envelope, sign
+from verilora.claims.issue import claim_of
 from verilora.claims.predicates import read_predicate
 from verilora.claims.seal import read_for_signing
 from verilora.claims.verify import verify
@@ -132,10 +133,53 @@ def test_a_directory_of_runs_names_them_all(tmp_path: Path, claim: Claim) -> Non
     found = read_for_signing(tmp_path / "all")
     assert found.kind == "verdict"
     assert {"verdict.json", "seed-0/run.json", "seed-1/failed.json"} < set(names(found.statement))
-    (tmp_path / "all/claim.json").write_bytes(claim.canonical())
+    (tmp_path / "all/claim.json").write_bytes(claim.canonical())  # of a fact: it fits any verdict
     found = read_for_signing(tmp_path / "all")
     assert found.kind == "claim"
     assert {"claim.json", "verdict.json"} < set(names(found.statement))
+
+
+def test_a_claim_fits_the_verdict_and_the_files_beside_it(
+    tmp_path: Path, reproduction: Any
+) -> None:
+    folder = make_run(tmp_path / "all/seed-0").parent
+    (folder / "paper.txt").write_text("as it was")
+    artifact = {
+        "name": "paper.txt",
+        "sha256": digest_bytes(b"as it was"),
+        "size": 9,
+        "role": "text",
+    }
+    document = reproduction(89.4, 89.5, 89.6)
+    held = document.verdict.replace(artifacts=(artifact, {**artifact, "name": "gone.txt"}))
+    document = document.replace(verdict=held)
+    (folder / "verdict.json").write_bytes(document.canonical())
+    assert read_for_signing(folder).kind == "verdict"
+    (folder / "claim.json").write_bytes(claim_of(document, at="2026-05-16T00:00:00Z").canonical())
+    assert read_for_signing(folder).kind == "claim"
+    (folder / "paper.txt").write_text("edited it")
+    with pytest.raises(
+        DataError, match=r"paper\.txt is not the file whose digest claim\.json gives"
+    ):
+        read_for_signing(folder)
+    (folder / "paper.txt").write_text("as it was")
+    (folder / "verdict.json").write_bytes(reproduction(89.4).canonical())
+    with pytest.raises(
+        DataError, match=r"verdict\.json is not the verdict that the claim rests on"
+    ):
+        read_for_signing(folder)
+    (folder / "verdict.json").unlink()
+    with pytest.raises(DataError, match=r"verdict\.json is missing"):
+        read_for_signing(folder)
+
+
+def test_a_claim_that_was_raised_by_hand_is_not_signed(tmp_path: Path, claim: Claim) -> None:
+    path = tmp_path / "claim.json"
+    raised = {**claim.to_mapping(), "sources": claim.to_mapping()["sources"][:1]}
+    path.write_text(json.dumps(raised))
+    for place in (path, tmp_path):
+        with pytest.raises(DataError, match="says more than the rules give: it has one source"):
+            read_for_signing(place)
 
 
 def test_a_file_alone_is_about_itself(world: Any, tmp_path: Path, claim: Claim) -> None:

@@ -78,7 +78,7 @@ def check_quote(number: int, source: Quoted, *, text: str | None) -> Checked:
     """Whether the quote is short enough and stands in the text, and the text is that source's."""
     faults = [f"source {number}: {fault}" for fault in _faults(source, text)]
     found = None
-    if text is not None and source.quote and not _is_short(source.quote):
+    if text is not None and source.quote and not is_short(source.quote):
         found = not _is_missing(source.quote, text)
     return Checked(found, _told(number, source, found=found), tuple(faults))
 
@@ -106,7 +106,11 @@ def _faults(source: Quoted, text: str | None) -> Iterator[str]:
 
 
 def _address_faults(source: Quoted) -> Iterator[str]:
-    address = urlsplit(source.url)
+    try:
+        address = urlsplit(source.url)
+    except ValueError as error:
+        yield f"{source.url} is no address ({error}); https://arxiv.org/abs/2106.09685 would be one"
+        return
     if (address.hostname or "").removeprefix("www.") not in ("arxiv.org", "export.arxiv.org"):
         return
     if not _ARXIV.match(address.path):
@@ -122,7 +126,8 @@ def holds_words(text: str, title: str) -> bool:
     return bool(wanted) and f" {wanted} " in f" {there} "
 
 
-def _is_short(quote: str) -> bool:
+def is_short(quote: str) -> bool:
+    """True for a quote of so few words that it shows nothing."""
     return len(_WORD.findall(quote)) < FEWEST_WORDS
 
 
@@ -133,7 +138,7 @@ def _is_missing(quote: str, text: str) -> bool:
 def _told(number: int, source: Quoted, *, found: bool | None) -> str:
     if not source.quote:
         return f"source {number} is not quoted"
-    if _is_short(source.quote):
+    if is_short(source.quote):
         return (
             f"the quote of source {number} has fewer than {FEWEST_WORDS} words, and shows nothing"
         )

@@ -112,7 +112,10 @@ def are_independent(one: Quoted, other: Quoted) -> bool:
 
 def site_of(url: str) -> str:
     """Whose page it is: the host, and where many share one, the owner too."""
-    address = urlsplit(url.casefold())
+    try:
+        address = urlsplit(url.casefold())
+    except ValueError:
+        return url  # refused by the gate of addresses
     host = (address.hostname or "").removeprefix("www.").removeprefix("export.")
     owner = address.path.strip("/").split("/")[0]
     return f"{host}/{owner}" if host in SHARED_HOSTS else host

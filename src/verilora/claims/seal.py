@@ -7,12 +7,13 @@ that file is looked at first.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from verilora.claims.belongings import ADAPTER, belongings
+from verilora.claims.earned import unearned
 from verilora.claims.envelope import SUFFIX
 from verilora.claims.predicates import kind_of, statement_of
 from verilora.errors import DataError, told_together
@@ -30,7 +31,7 @@ from verilora.records.record import Record
 from verilora.records.run import FORMAT as RUN
 from verilora.records.run import Run
 from verilora.records.strict_json import LONGEST, parse_strict
-from verilora.records.verdict import read_document
+from verilora.records.verdict import Artifact, VerdictDocument, read_document
 
 FORMATS: dict[str, type[Record]] = {
     CLAIM: Claim,
@@ -61,6 +62,7 @@ def read_for_signing(path: Path | str) -> ToSign:
     path = Path(path)
     if not path.is_dir():
         record = _read_record(path)
+        _refuse_unearned(path, record)
         name = path.name.removesuffix(".json") + SUFFIX
         statement = statement_of(record, {path.name: _digest_of(path, record)})
         return ToSign(kind_of(record), statement, path.with_name(name))
@@ -68,11 +70,18 @@ def read_for_signing(path: Path | str) -> ToSign:
     if held is None:
         raise _refused(path, f"it holds none of {', '.join(HELD)}; there is no record to sign")
     record = _read_adapter(held) if held.name == ADAPTER else _read_record(held)
+    _refuse_unearned(path, record)
     files = {name: digest_file(path / name) for name in belongings(path)}
     faults = list(_unfit(record, files, held=held))
     if faults:
         raise _refused(path, told_together("its files do not fit together", faults))
     return ToSign(kind_of(record), statement_of(record, files), path / f"claim{SUFFIX}")
+
+
+def _refuse_unearned(path: Path, record: Record) -> None:
+    faults = list(unearned(record)) if isinstance(record, Claim) else []
+    if faults:
+        raise _refused(path, told_together("its claim says more than the rules give", faults))
 
 
 def _digest_of(path: Path, record: Record) -> str:
@@ -94,11 +103,29 @@ def _unfit(record: Record, files: dict[str, str], *, held: Path) -> Iterator[str
             stated["adapter/adapter_model.safetensors"] = digests.adapter
     elif isinstance(record, AdapterFacts):
         stated = _sidecar(held)["files"]
+    elif isinstance(record, Claim) and record.performance is not None:
+        stated = _rested_on(record.performance.artifacts, files)
+        yield from _other_verdict(record.performance.verdict, held.with_name("verdict.json"))
+    elif isinstance(record, VerdictDocument) and record.verdict is not None:
+        stated = _rested_on(record.verdict.artifacts or (), files)
     for name, digest in stated.items():
         if files.get(name) is None:
             yield f"{name} is missing, and {held.name} gives its digest"
         elif files[name] != digest:
             yield f"{name} is not the file whose digest {held.name} gives"
+
+
+def _rested_on(artifacts: Iterable[Artifact], files: dict[str, str]) -> dict[str, str]:
+    """Of the files that are there; what a verdict rests on may be kept elsewhere."""
+    digests = {one.name: f"sha256:{one.sha256.removeprefix('sha256:')}" for one in artifacts}
+    return {name: digest for name, digest in digests.items() if name in files}
+
+
+def _other_verdict(digest: str, path: Path) -> Iterator[str]:
+    if not path.is_file():
+        yield f"{path.name} is missing, which the claim rests on"
+    elif _read_record(path).digest != digest:
+        yield f"{path.name} is not the verdict that the claim rests on; verilora claim new anew"
 
 
 def _read_record(path: Path) -> Record:

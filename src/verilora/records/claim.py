@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from verilora.records.given import Count, Digest, Share, Text
 from verilora.records.protocol import Level
@@ -33,7 +34,21 @@ SourceType = Literal[
 ]
 Part = Annotated[Text, Field(min_length=1, max_length=300, pattern=r"^[^|]*[^|\s][^|]*$")]
 """A part of a claim's id: not empty, and without the bar that stands between the parts."""
-Url = Annotated[Text, Field(max_length=2000, pattern=r"^https?://[^\s<>\"']+$")]
+
+
+def _address(text: str) -> str:
+    parts = urlsplit(text)  # ValueError for brackets that are none
+    if not parts.hostname or parts.port == 0 or "@" in parts.netloc:
+        raise ValueError("a host is wanted behind ://, without a user's name before it")
+    return text
+
+
+Url = Annotated[
+    Text,
+    Field(max_length=2000, pattern=r"^https?://[^\s<>\"'\\]+$"),
+    AfterValidator(_address),
+]
+"""A page's address; with a name before the host, as in https://arxiv.org@example.org, it lies."""
 Day = Annotated[Text, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
 Moment = Annotated[Text, Field(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$")]
 """UTC."""
