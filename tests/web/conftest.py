@@ -151,6 +151,10 @@ class Maker:
         given = {**MADE["run"], "seed": seed}
         return Run.model_validate({**given, **changes})
 
+    def report(self) -> AnchorReport:
+        """The result of one anchor."""
+        return AnchorReport.model_validate({"results": [MADE["anchor"]]})
+
     def performance(self, entry: Any, verdict: Verdict, **changes: Any) -> Claim:
         held = {
             "verdict": entry.record_digest,
@@ -197,7 +201,8 @@ class Filled:
         make = self.maker
         self.claims = [make.claim(subject, object, tags=tags) for subject, object, tags in FAMILY]
         self.entries = [make.admit(claim) for claim in self.claims]
-        self.run = make.admit(make.run(0))
+        means = [round(0.3 + 0.4 / (1 + n / 40) + 0.05 * (-1) ** n, 4) for n in range(192)]
+        self.run = make.admit(make.run(0, training_loss={"every": 3, "means": means}))
         runs = (self.run.record_digest, *(f"sha256:{n:064x}" for n in range(1, 5)))
         values = tuple(100 * right / 408 for right in (361, 363, 365, 367, 369))
         self.document = make.document(*values, runs=runs)
@@ -210,7 +215,7 @@ class Filled:
         self.gone = make.claim("LoRA", tags=("lora", "fine-tuning"), distinct_from=())
         self.retracted = make.admit(self.gone)
         make.admit(make.notice(self.retracted.digest))
-        make.admit(AnchorReport.model_validate({"results": [MADE["anchor"]]}))
+        make.admit(make.report())
 
 
 @pytest.fixture(scope="session")

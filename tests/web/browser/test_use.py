@@ -60,6 +60,8 @@ def test_a_printed_page_has_no_navigation_and_its_links_can_be_read(page, addres
     assert source.get_attribute("href") in shown
     same = "one => getComputedStyle(one).color === getComputedStyle(one.parentElement).color"
     assert source.evaluate(same)
+    folded = page.locator("details table").first
+    assert folded.is_visible(), "what is folded is printed"
     assert page.pdf(format="A4").startswith(b"%PDF")
     page.goto(address + pages["search"])
     assert not page.locator("form.search").is_visible()
