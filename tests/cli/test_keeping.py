@@ -158,6 +158,14 @@ def test_a_registry_that_cannot_be_opened_is_a_sentence(judged: Path) -> None:
     assert told.startswith("Not put into your registry: ") and "cannot be opened" in told
 
 
+def test_a_registry_that_is_damaged_is_a_sentence(judged: Path) -> None:
+    with open_registry() as registry:
+        seed(registry, make_key())
+    content = default_path().read_bytes()
+    default_path().write_bytes(content[:8192] + b"\xff" * (len(content) - 8192))
+    assert keep(judged).startswith("Not put into your registry: ")
+
+
 def test_without_a_signed_claim_nothing_is_said_or_kept(judged: Path) -> None:
     (judged / "claim.dsse.json").unlink()
     assert keep(judged) == ""

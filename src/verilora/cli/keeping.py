@@ -36,9 +36,11 @@ def keep(directory: Path) -> str:
     envelope = directory / "claim.dsse.json"
     if not envelope.is_file():
         return ""
+    from sqlalchemy.exc import SQLAlchemyError
+
     try:
         return _kept(directory, envelope.read_bytes())
-    except (VeriloraError, OSError) as error:
+    except (VeriloraError, OSError, SQLAlchemyError) as error:
         return f"Not put into your registry: {error}"
 
 
