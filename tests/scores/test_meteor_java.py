@@ -41,7 +41,7 @@ def test_a_program_that_dies_is_told_with_its_words(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     java = tmp_path / "java"
-    java.write_text("#!/bin/sh\necho no room >&2\nexit 1\n", "utf-8")
+    java.write_text("#!/bin/sh\nexec <&-\necho no room >&2\nexit 1\n", "utf-8")
     java.chmod(0o755)
     monkeypatch.setattr(meteor_java, "_java", lambda: str(java))
     monkeypatch.setattr(meteor_java, "_jar", lambda: tmp_path / "a.jar")

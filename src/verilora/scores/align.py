@@ -47,8 +47,9 @@ class _Partial:
 def align(words: Sequence[str], others: Sequence[str]) -> Alignment:
     """The alignment with the most matches; of those the one in the fewest chunks.
 
-    A word matches one at most, its equal or one with the same stem (Porter2). Looked for by a beam
-    of 100 from left to right, which finds better ones than the Java program's 40 now and then.
+    A word matches one at most, its equal or, which counts 3/5, one with the same stem (Porter2).
+    Looked for by a beam of 100 from left to right, which now and then finds a better one than the
+    Java program's 40.
     Source: Denkowski and Lavie 2014, aclanthology.org/W14-3348, section 2.1.
     """
     candidates = _candidates(words, others)
@@ -56,15 +57,12 @@ def align(words: Sequence[str], others: Sequence[str]) -> Alignment:
     wanted = _wanted_later(candidates)
     beam = [_Partial(0, 0, 0, 0, 0, -2)]
     for place, found in enumerate(candidates):
-        grown: dict[tuple[int, int], _Partial] = {}
-        for partial in beam:
-            for one in _grow(partial, place, found=found, shared=shared[place]):
-                # Two that leave the same choice to the words to come: the better one stays.
-                key = (one.used & wanted[place], one.last)
-                before = grown.get(key)
-                if before is None or one.order < before.order:
-                    grown[key] = one
-        beam = sorted(grown.values(), key=lambda one: one.order)[:BEAM]
+        grown = [one for p in beam for one in _grow(p, place, found=found, shared=shared[place])]
+        kept: dict[tuple[int, int], _Partial] = {}
+        # Of those that leave the same choice to the words to come only the best one counts.
+        for one in sorted(grown, key=lambda one: one.order):
+            kept.setdefault((one.used & wanted[place], one.last), one)
+        beam = list(kept.values())[:BEAM]
     best = beam[0]
     return Alignment(best.exact, best.stems, best.chunks, len(words), len(others))
 

@@ -70,6 +70,8 @@ def _running(java: str, jar: Path) -> Iterator[Callable[..., list[str]]]:
             yield ask
         finally:
             process.kill()
+            with suppress(BrokenPipeError):
+                given.close()
 
 
 def _java() -> str:
