@@ -73,14 +73,16 @@ def lay_out(panel: Panel) -> Drawing:
         return round(across, 1), round(down, 1)
 
     x_ticks = ticks(x_low, x_high, whole=True)
-    placed = [[place(*point) for point in thin(series.points)] for series in panel.series]
+    placed = [tuple(place(*p) for p in thin(series.points)) for series in panel.series]
     return Drawing(
         panel=panel,
         x_ticks=tuple(Mark(place(value, 0)[0], text) for value, text in x_ticks),
         y_ticks=tuple(Mark(place(0, value)[1], text) for value, text in ticks(y_low, y_high)),
         lines=tuple(map(_line, panel.series, placed)),
         level=Mark(place(0, panel.level[0])[1], panel.level[1]) if panel.level else None,
-        chosen=_label(*place(*panel.chosen[:2]), panel.chosen[2], placed) if panel.chosen else None,
+        chosen=_label(place(*panel.chosen[:2]), panel.chosen[2], lines=placed)
+        if panel.chosen
+        else None,
         told="; ".join(_told(series) for series in panel.series) + ".",
     )
 
@@ -98,25 +100,26 @@ def thin(points: Points, most: int = MOST_POINTS) -> Points:
     return (*kept[:-1], points[-1])
 
 
-def _line(series: Series, placed: Sequence[tuple[float, float]]) -> Line:
+def _line(series: Series, placed: Points) -> Line:
     path = "M" + "L".join(f"{x:g} {y:g}" for x, y in placed)
-    return Line(series.kind, path, tuple(placed) if series.marked else ())
+    return Line(series.kind, path, placed if series.marked else ())
 
 
-def _label(x: float, y: float, text: str, lines: Sequence[Sequence[tuple[float, float]]]) -> Label:
+def _label(point: tuple[float, float], text: str, *, lines: Sequence[Points]) -> Label:
+    x, y = point
     to_left = x > WIDTH / 2
     width = LETTER * len(text)
     across = (x - width, x + 4) if to_left else (x - 4, x + width)
     for foot in (y - 11, y + 21):
         room = TOP <= foot <= BOTTOM - 3
-        if room and not any(_crosses(line, across, (foot - 11, foot + 3)) for line in lines):
+        if room and not any(
+            _crosses(line, across=across, down=(foot - 11, foot + 3)) for line in lines
+        ):
             return Label(x, y, text, round(foot, 1), to_left)
     return Label(x, y, text, round(y + 21, 1), to_left)
 
 
-def _crosses(
-    line: Sequence[tuple[float, float]], across: tuple[float, float], down: tuple[float, float]
-) -> bool:
+def _crosses(line: Points, *, across: tuple[float, float], down: tuple[float, float]) -> bool:
     """True if a line of joined points goes through the box."""
     for (x1, y1), (x2, y2) in itertools.pairwise(line):
         left, right = max(x1, across[0]), min(x2, across[1])
