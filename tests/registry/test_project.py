@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from verilora.records.verdict import Verdict
 from verilora.registry.project import Line, Rows, paper_of, target_of
 
@@ -29,6 +31,28 @@ def test_the_paper_is_the_documents_or_the_citations(make: Any) -> None:
     assert paper_of(document, document.verdict) == paper_of(bare, bare.verdict) == "2106.09685"
     none = Verdict(kind="POST", status="pending")
     assert paper_of(bare, none) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("2106.09685v2", "2106.09685"),
+        ("cs/9901001", "cs/9901001"),
+        ("math.GT/0309136v1", "math.GT/0309136"),
+        ("../../etc", None),
+        ("2106.09685/..", None),
+        ("\u0662\u0661\u0660\u0666.09685", None),
+        ("<script>", None),
+        ("", None),
+    ],
+)
+def test_a_paper_is_named_by_a_number_of_arxiv(make: Any, given: str, told: str | None) -> None:
+    document = make.verdict()
+    document = document.replace(paper=document.paper.replace(arxiv_id=given))
+    if not given:
+        cited = document.verdict.claim_citation.replace(paper_arxiv_id=None)
+        document = document.replace(verdict=document.verdict.replace(claim_citation=cited))
+    assert paper_of(document, document.verdict) == told
 
 
 def test_a_record_becomes_rows(make: Any) -> None:

@@ -57,13 +57,17 @@ def test_a_paper_has_its_current_verdict_and_its_plan(registry: Registry, make: 
 
 
 def test_papers_are_paged_by_id(registry: Registry, make: Any) -> None:
-    for number in ("1706.1", "2106.2", "2305.3"):
+    for number in ("1706.03762", "2106.09685", "2305.14314"):
         document = make.verdict().to_mapping()
         document["paper"] = {"arxiv_id": number}
         make.admit(registry, VerdictDocument.model_validate(document))
     first = registry.papers(limit=2)
     rest = registry.papers(limit=2, cursor=first.next_cursor)
-    assert [one.arxiv_id for one in first.items + rest.items] == ["2305.3", "2106.2", "1706.1"]
+    assert [one.arxiv_id for one in first.items + rest.items] == [
+        "2305.14314",
+        "2106.09685",
+        "1706.03762",
+    ]
     assert rest.next_cursor is None
 
 

@@ -6,6 +6,7 @@ Rows are gathered and written many at a time. A function of blobs and log alone.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,7 @@ from verilora.registry import moments, tables
 from verilora.registry.incoming import Admitted
 from verilora.registry.words import encode_word, words_of_claim
 
+_ARXIV = re.compile(r"([0-9]{4}\.[0-9]{4,5}|[a-z-]+(?:\.[A-Z]{2})?/[0-9]{7})(?:v[0-9]+)?")
 _INSERT_WORDS = {
     "sqlite": text("INSERT INTO search (rowid, words) VALUES (:sequence, :words)"),
     "postgresql": text(
@@ -144,9 +146,14 @@ class Rows:
 
 
 def paper_of(document: VerdictDocument, verdict: Verdict) -> str | None:
-    """arXiv's id of the paper that a verdict is about, if it says."""
+    """arXiv's id of the paper that a verdict is about, if it says; all versions are one paper.
+
+    What is no such id names no paper: addresses and names of files are made of it.
+    """
     cited = verdict.claim_citation.paper_arxiv_id if verdict.claim_citation else None
-    return (document.paper.arxiv_id if document.paper else None) or cited
+    named = (document.paper.arxiv_id if document.paper else None) or cited or ""
+    found = _ARXIV.fullmatch(named)
+    return found[1] if found else None
 
 
 def target_of(verdict: Verdict, digest: str) -> str:
