@@ -23,7 +23,7 @@ STRICT = "default-src 'none'; base-uri 'none'; form-action {forms}; frame-ancest
 LOOKS = "; style-src 'self'; img-src 'self'; script-src 'self'"
 SHORT, LONG = "public, max-age=60", "public, max-age=31536000, immutable"
 ANYONE = (b"access-control-allow-origin", b"*")
-OPEN = ("/api/", "/embed/", "/badge/", "/oembed", "/cite/")
+OPEN = ("/api/", "/embed/", "/badge/", "/oembed", "/cite/", "/feed.atom")
 """What other sites' scripts may read; the JSON twins and feeds too."""
 DIGEST = re.compile(r"^/api/v1/payloads/[0-9a-f]{64}\.json$|^/static/")
 """Addresses of bytes: what was signed, a style sheet. An envelope may gain signatures."""
