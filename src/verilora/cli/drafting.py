@@ -123,22 +123,29 @@ def _document(file: Path | None) -> Any:
         return None
     path = file / "verdict.json" if file.is_dir() else file
     content = read_bytes(path, wanted="a draft, or the verdict document of a reproduction")
-    if file.is_dir() or _is_verdict(content):
+    keys = _keys_in(content)
+    if "confidence_rule" in keys:
+        raise DataError(
+            f"{path} is a claim that was written already: verilora sign {path}; to change it, "
+            "change its draft and write it anew",
+            file=path,
+            line=None,
+        )
+    if file.is_dir() or {"verdict", "verdicts", "status"} & keys:  # a draft has none of them
         return read_document(content, name=str(path))
     return None
 
 
-def _is_verdict(content: bytes) -> bool:
-    """True for JSON with the keys of a verdict: a draft has none of them."""
+def _keys_in(content: bytes) -> set[str]:
+    """The keys of a JSON object; none for anything else, which the reader of drafts tells of."""
     from verilora.records.strict_json import parse_strict
 
     if content.lstrip()[:1] != b"{":
-        return False
+        return set()
     try:
-        data = parse_strict(content)
+        return set(parse_strict(content))
     except DataError:
-        return False  # told by the reader of drafts, with the file's name
-    return bool({"verdict", "verdicts", "status"} & data.keys())
+        return set()
 
 
 def _kept_text(file: Path | None) -> str | None:

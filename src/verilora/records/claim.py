@@ -6,12 +6,14 @@ A claim about a fact rests on sources; one about a performance on a verdict, its
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
 from verilora.records.given import Count, Digest, Share, Text
+from verilora.records.patterns import CLAIM_ID, DAY, MOMENT, PART, PREDICATE, SLUG, URL
 from verilora.records.protocol import Level
 from verilora.records.record import Record
 from verilora.records.verdict import Artifact, Status
@@ -32,7 +34,7 @@ SourceType = Literal[
     "github-release",
     "benchmark",
 ]
-Part = Annotated[Text, Field(min_length=1, max_length=300, pattern=r"^[^|]*[^|\s][^|]*$")]
+Part = Annotated[Text, Field(min_length=1, max_length=300, pattern=PART)]
 """A part of a claim's id: not empty, and without the bar that stands between the parts."""
 
 
@@ -45,15 +47,25 @@ def _address(text: str) -> str:
 
 Url = Annotated[
     Text,
-    Field(max_length=2000, pattern=r"^https?://[^\s<>\"'\\]+$"),
+    Field(max_length=2000, pattern=URL),
     AfterValidator(_address),
 ]
 """A page's address; with a name before the host, as in https://arxiv.org@example.org, it lies."""
-Day = Annotated[Text, Field(pattern=r"^\d{4}-\d{2}-\d{2}$")]
-Moment = Annotated[Text, Field(pattern=r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z$")]
+
+
+def _in_calendar(text: str) -> str:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{text} is in no calendar: {error}") from error
+    return text
+
+
+Day = Annotated[Text, Field(pattern=DAY), AfterValidator(_in_calendar)]
+Moment = Annotated[Text, Field(pattern=MOMENT), AfterValidator(_in_calendar)]
 """UTC."""
-Slug = Annotated[Text, Field(max_length=40, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
-ClaimId = Annotated[str, Field(strict=True, pattern=r"^[0-9a-f]{16}$")]
+Slug = Annotated[Text, Field(max_length=40, pattern=SLUG)]
+ClaimId = Annotated[str, Field(strict=True, pattern=CLAIM_ID)]
 
 
 class Source(Record):
@@ -94,7 +106,7 @@ class Claim(Record):
     id: ClaimId
     vertical: Part = VERTICAL
     subject: Part
-    predicate: Annotated[Text, Field(max_length=100, pattern=r"^[a-z0-9]+(_[a-z0-9]+)*$")]
+    predicate: Annotated[Text, Field(max_length=100, pattern=PREDICATE)]
     object: Part
     statement: Text
     confidence: Share

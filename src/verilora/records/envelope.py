@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from verilora.records.given import Text
+from verilora.records.patterns import BASE64, HEX, THUMBPRINT
 from verilora.records.record import Record
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -25,8 +26,8 @@ PREDICATES = {
 }
 """Kind of the record -> type of the predicate; names, not addresses that are looked up."""
 MOST_SIGNATURES = 16
-Base64 = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
-Thumbprint = Annotated[str, Field(strict=True, pattern=r"^[A-Za-z0-9_-]{43}$")]
+Base64 = Annotated[str, Field(strict=True, pattern=BASE64)]
+Thumbprint = Annotated[str, Field(strict=True, pattern=THUMBPRINT)]
 """RFC 7638: base64url of the SHA-256 of the public key's canonical JWK."""
 
 
@@ -34,9 +35,7 @@ class Subject(Record):
     """A file that the statement is about; `sha256` as 64 hex digits."""
 
     name: Annotated[Text, Field(min_length=1, max_length=500)]
-    digests: dict[Literal["sha256"], Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]] = Field(
-        alias="digest"
-    )
+    digests: dict[Literal["sha256"], Annotated[str, Field(pattern=HEX)]] = Field(alias="digest")
 
 
 class Statement(Record):

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, Field
 
 from verilora.records.forms import LARGEST
+from verilora.records.patterns import DIGEST
 from verilora.records.record import Record
 from verilora.records.strict_json import text_fault
 
@@ -31,7 +32,6 @@ Count = Annotated[int, Field(strict=True, ge=1, le=LARGEST)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 """A probability: from 0 to 1."""
 Flag = Annotated[bool, Field(strict=True)]
-DIGEST = r"^sha256:[0-9a-f]{64}$"
 Digest = Annotated[str, Field(strict=True, pattern=DIGEST)]
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from verilora.errors import DataError, nearest, told_together
+from verilora.records.patterns import WANTED
 from verilora.records.strict_json import parse_strict
 
 Kind = TypeVar("Kind", bound=BaseModel)
@@ -39,10 +40,13 @@ def _told(fault: Any, known: set[str]) -> str:
     path = _path_of(fault["loc"])
     if fault["type"] == "extra_forbidden":
         last = str(fault["loc"][-1])
-        return f"unknown key {path!r}{nearest(last, known)}; leave it out or spell it as known"
+        close = nearest(last, known - {last})
+        return f"unknown key {path!r}{close}; leave it out or spell it as known"
     if fault["type"] == "missing":
         return f"{path} is missing; it is wanted"
-    wanted = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    wanted: str = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if fault["type"] == "string_pattern_mismatch":
+        wanted = WANTED.get(str(fault["ctx"]["pattern"]), wanted)
     if fault["type"] in ("value_error", "assertion_error"):
         return f"{path}: {wanted}" if path else wanted
     return f"{path or 'the document'} is {_shortened(fault['input'])}; wanted: {wanted}"

@@ -17,6 +17,7 @@ from verilora.records.canonical import canonical_bytes
 from verilora.records.claim import Moment
 from verilora.records.envelope import MOST_SIGNATURES, Thumbprint
 from verilora.records.given import Count, Digest, Text
+from verilora.records.patterns import THUMBPRINT
 from verilora.records.record import Record
 
 FORMAT = "verilora.trust/1"
@@ -31,9 +32,7 @@ def _one_form(text: str) -> str:
     return text
 
 
-PublicText = Annotated[
-    str, Field(strict=True, pattern=r"^[A-Za-z0-9_-]{43}$"), AfterValidator(_one_form)
-]
+PublicText = Annotated[str, Field(strict=True, pattern=THUMBPRINT), AfterValidator(_one_form)]
 """The 32 bytes of a public key in base64url: `x` of its JWK."""
 
 

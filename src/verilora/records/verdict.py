@@ -32,6 +32,7 @@ from verilora.records.measurement import (
     Value,
     refuse_repeated,
 )
+from verilora.records.patterns import EITHER, RULE
 from verilora.records.protocol import Level, Row
 from verilora.records.reading import record_of
 from verilora.records.strict_json import parse_strict
@@ -117,7 +118,7 @@ class Artifact(AsGiven):
     """A file that belongs to the verdict; `size` in bytes."""
 
     name: Text
-    sha256: Annotated[str, Field(strict=True, pattern=r"^(sha256:)?[0-9a-f]{64}$")]
+    sha256: Annotated[str, Field(strict=True, pattern=EITHER)]
     size: Whole
     role: Text
 
@@ -125,7 +126,7 @@ class Artifact(AsGiven):
 class Gate(AsGiven):
     """One rule (EV-001, ...) and whether it holds; null: not checked."""
 
-    rule: Annotated[str, Field(strict=True, pattern=r"^EV-[0-9]{3}$")]
+    rule: Annotated[str, Field(strict=True, pattern=RULE)]
     passed: Flag | None
     detail: Text
 

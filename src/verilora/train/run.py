@@ -23,20 +23,21 @@ from verilora.atomic import write_whole
 from verilora.errors import OutputError, VeriloraError
 from verilora.recipes import catalog
 from verilora.records.events import Event, Noted
-from verilora.records.given import DIGEST
+from verilora.records.patterns import DIGEST
 from verilora.records.recipe import Recipe
 from verilora.records.run import Memory, Run
 from verilora.train.build import build
 from verilora.train.checkpoint import read_latest, write_checkpoint
 from verilora.train.device import pick_device
 from verilora.train.directory import RunDirectory
-from verilora.train.evaluate import Listen, evaluate
+from verilora.train.evaluate import Listen, complete, evaluate
 from verilora.train.facts import PeakMemory
 from verilora.train.journal import open_journal
 from verilora.train.loop import hand_over, train
 from verilora.train.material import Material, gather
 from verilora.train.outcome import record_of, save_outcome
 from verilora.train.plan import Plan, megabytes, plan_for
+from verilora.train.proof import prove
 from verilora.train.rehearsal import rehearse
 from verilora.train.resume import (
     capture,
@@ -148,6 +149,7 @@ def _train(attempt: Attempt, directory: RunDirectory, *, listen: Listen | None) 
             tell(event)
         hand_over(session)
         evaluation = session.last or evaluate(session.build, listen=tell)
+        evaluation = complete(session.build, evaluation, listen=tell)
         used = Memory(peak_bytes=attempt.memory.peak_bytes(), planned_bytes=attempt.planned_bytes)
         for text in _off_plan(used):
             tell(Noted(text))
@@ -167,7 +169,9 @@ def _begin(
     material = gather(recipe)
     planned = _planned(material)
     memory = PeakMemory(pick_device())
-    session = open_session(build(recipe, material=material))
+    made = build(recipe, material=material)
+    prove(made)
+    session = open_session(made)
     session.preregistration = preregistration
     attempt = Attempt(session, memory, planned and planned.memory.peak, began)
     if planned is not None:
