@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
 
 from verilora.data import language as module
 from verilora.data.dataset import Example
@@ -70,6 +73,27 @@ def test_a_completion_is_cut_on_the_right_and_dropped_if_none_is_left(speaker: A
     assert found.example_ids == ["train-0"]
     with pytest.raises(DataError, match=r"no text has a token to be learnt within .* = 3 tokens"):
         written(speaker, ("a man plays", "music"), of=PAIR, limit=3)
+
+
+def test_where_a_task_wants_it_the_first_token_parts_prompt_and_completion(speaker: Any) -> None:
+    found = written(speaker, ("a man", "plays music"), of=replace(PAIR, separated=True))
+    assert found.ids == [[START, A, MAN, START, PLAYS, MUSIC, START]]
+    assert found.targets == [[_, _, _, _, PLAYS, MUSIC, START]]
+    assert found.prompt(0) == [START, A, MAN, START]
+    assert found.stops == (START,)
+
+
+def test_a_separated_completion_begins_as_a_word_inside_a_text() -> None:
+    # As GPT-2's tokenizer has it: the space before a word is part of it, and one token does all.
+    vocabulary = {"<end>": 0, "a": 1, "Ġa": 2, "b": 3, "Ġb": 4}
+    inner = Tokenizer(models.WordLevel(vocabulary, unk_token="<end>"))
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bytewise = PreTrainedTokenizerFast(
+        tokenizer_object=inner, bos_token="<end>", eos_token="<end>", unk_token="<end>"
+    )
+    found = written(bytewise, ("b a", "a b"), of=replace(PAIR, separated=True))
+    assert found.ids == [[3, 2, 0, 2, 4, 0]]
+    assert written(bytewise, ("b a", "a b"), of=PAIR).ids == [[3, 2, 1, 4, 0]]
 
 
 def test_chunks_change_nothing(speaker: Any, monkeypatch: pytest.MonkeyPatch) -> None:

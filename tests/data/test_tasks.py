@@ -6,6 +6,7 @@ from verilora.data.metrics import LANGUAGE_MEASURES, MEASURES
 from verilora.data.tasks import GLUE, METRICS, find_task, task_names
 from verilora.errors import RecipeError
 from verilora.records.recipe import TaskSection
+from verilora.scores.measure import SCORES
 
 OWN = {"train": "t.csv", "validation": "v.csv", "text_columns": ["a"], "label_column": "b"}
 
@@ -46,7 +47,8 @@ def test_single_sentences_and_pairs() -> None:
 
 
 def test_every_metric_is_measured() -> None:
-    assert list(METRICS) == [*MEASURES, *LANGUAGE_MEASURES]
+    assert list(METRICS) == [*MEASURES, *LANGUAGE_MEASURES, *SCORES]
+    assert [name for name, facts in METRICS.items() if facts.written] == list(SCORES)
     assert [name for name, facts in METRICS.items() if facts.lower_is_better] == ["perplexity"]
 
 
@@ -133,3 +135,16 @@ def test_conversations_are_for_causal_tasks() -> None:
         find_task(own(labels=["x", "y"], messages_column="m"))
     with pytest.raises(RecipeError, match="messages_column is for kind 'causal-lm'"):
         find_task(TaskSection(name="mrpc", messages_column="m"))
+
+
+def test_e2e_is_measured_while_it_trains_and_when_it_has_written() -> None:
+    task = find_task(TaskSection(name="e2e"))
+    assert (task.kind, task.columns, task.separated) == ("causal-lm", ("mr", "ref"), True)
+    assert task.foretold == ("perplexity", "token_accuracy")
+    assert task.written == ("bleu", "nist", "meteor_exact_stem", "rouge_l", "cider")
+    assert find_task(TaskSection(name="mrpc")).written == ()
+
+
+def test_what_is_measured_at_the_end_cannot_choose() -> None:
+    with pytest.raises(RecipeError, match="metrics begins with 'bleu', measured when"):
+        find_task(TaskSection(name="e2e", metrics=("bleu", "perplexity")))

@@ -3,7 +3,9 @@
 Plain text: every token but the first, and the end token; what is longer than the limit becomes
 pieces, each beginning with the token that the one before it ended with.
 Prompt and completion: the completion's tokens and the end token; the two are encoded each by
-itself, so that what is learnt starts from the very tokens that are written after later.
+itself, so that what is learnt starts from the very tokens that are written after later. Where the
+task has them `separated`, the token that begins texts stands between the two and ends both, and the
+completion begins as a word inside a text does.
 Conversations: see `data.chat`. The tokenizer's own special tokens begin each text.
 """
 
@@ -48,7 +50,7 @@ def encode_language(
         stops: tuple[int, ...] = ()
     else:
         template = None
-        writer = _Writer(tokenizer, max_length, needs_end=bool(task.label_column))
+        writer = _Writer(tokenizer, max_length, task)
         texts = writer.encode(examples)
         stops = writer.end
     pieces = task.messages_column is None and not task.label_column
@@ -105,12 +107,16 @@ def _learnt(row: Tokens) -> bool:
 class _Writer:
     """Texts and prompts with completions, by one tokenizer."""
 
-    def __init__(self, tokenizer: Any, max_length: int, *, needs_end: bool) -> None:
+    def __init__(self, tokenizer: Any, max_length: int, task: Task) -> None:
         self._tokenizer = tokenizer
         self._start = start_ids(tokenizer)
         end = tokenizer.eos_token_id
+        if task.separated and tokenizer.bos_token_id is not None:
+            end = tokenizer.bos_token_id
         self.end: tuple[int, ...] = () if end is None else (end,)
-        if needs_end and not self.end:
+        self._between = self.end if task.separated else ()
+        self._space = " " if task.separated and not _spaces_words(tokenizer) else ""
+        if task.label_column and not self.end:
             raise RecipeError(
                 "[model]",
                 [
@@ -132,16 +138,16 @@ class _Writer:
         """Each example with its tokens: of a text, or of a prompt and its completion."""
         for start in range(0, len(examples), CHUNK):
             chunk = examples[start : start + CHUNK]
-            columns = [
-                self._ids(column) for column in zip(*(one.texts for one in chunk), strict=True)
-            ]
+            *prompts, answers = zip(*(one.texts for one in chunk), strict=True)
+            spaced = [f"{self._space}{answer}" for answer in answers]
+            columns = [self._ids(column) for column in (*prompts, spaced)]
             for example, parts in zip(chunk, zip(*columns, strict=True), strict=True):
                 yield example, self._joined(parts)
 
     def _joined(self, parts: Sequence[list[int]]) -> Tokens:
         *prompt, answer = parts
         learnt = [*answer, *self.end]
-        before = [*self._start, *(prompt[0] if prompt else [])]
+        before = [*self._start, *(prompt[0] if prompt else []), *self._between]
         return Tokens([*before, *learnt], [*[IGNORED] * len(before), *learnt])
 
     def _ids(self, texts: Sequence[str]) -> list[list[int]]:
@@ -149,6 +155,12 @@ class _Writer:
             list(texts), add_special_tokens=False, padding=False, verbose=False
         )
         return written["input_ids"]
+
+
+def _spaces_words(tokenizer: Any) -> bool:
+    """True if a word has the same ids at the beginning of a text as after another word."""
+    one = tokenizer("a", add_special_tokens=False)["input_ids"]
+    return tokenizer("a a", add_special_tokens=False)["input_ids"] == [*one, *one]
 
 
 def start_ids(tokenizer: Any) -> list[int]:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from verilora.data.conversations import to_language_examples
 from verilora.data.dataset import Dataset, Example, Splits, take
+from verilora.data.e2e import read_e2e
 from verilora.data.glue import read_glue, validation_parts
 from verilora.data.hub import read_hub
 from verilora.data.rows import own_labelling, spell, to_examples
 from verilora.data.stdlib_pairs import build_pairs
 from verilora.data.tables import find_table, read_table
-from verilora.data.tasks import CAUSAL, GLUE, STDLIB_PAIRS, Task, find_task
+from verilora.data.tasks import CAUSAL, E2E, GLUE, STDLIB_PAIRS, Task, find_task
 from verilora.errors import RecipeError
 from verilora.records.recipe import TaskSection
 
@@ -47,6 +48,8 @@ def _read(section: TaskSection, task: Task) -> Splits:
         return Splits(train, _read_own(section, task, split="validation"))
     if task.name == STDLIB_PAIRS:
         return build_pairs()
+    if task.name == E2E:
+        return read_e2e(Path(section.data or "").expanduser(), section.validation)
     parts = validation_parts(task, section.validation)
     if section.data is not None:
         return read_glue(task, Path(section.data).expanduser(), parts=parts)
@@ -75,6 +78,8 @@ def _check_sources(section: TaskSection) -> list[str]:
         for field in ("data", "train", "validation", "text_columns", "label_column")
         if getattr(section, field) is not None
     ]
+    if section.name == E2E:
+        return _check_e2e(section, own)
     if section.name not in GLUE:
         return [f"task '{section.name}' needs no {', '.join(own)}"] if own else []
     if section.train is None:
@@ -86,6 +91,17 @@ def _check_sources(section: TaskSection) -> list[str]:
     if section.validation is None:
         return ["train names a file of your own; name one in validation too"]
     return []
+
+
+def _check_e2e(section: TaskSection, own: list[str]) -> list[str]:
+    wrong = [field for field in own if field not in ("data", "validation")]
+    faults = [f"task 'e2e' reads its own files and needs no {', '.join(wrong)}"] if wrong else []
+    if section.data is None:
+        faults.append(
+            "data is missing: the directory of the E2E challenge's files is wanted "
+            "(trainset.csv, devset.csv, testset_w_refs.csv of github.com/tuetschek/e2e-dataset)"
+        )
+    return faults
 
 
 def _check_labels_given(section: TaskSection) -> None:

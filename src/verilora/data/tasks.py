@@ -7,10 +7,12 @@ from typing import Literal
 
 from verilora.errors import RecipeError, nearest
 from verilora.records.recipe import TaskSection
+from verilora.scores.measure import SCORES
 
 Kind = Literal["classification", "regression", "causal-lm"]
 CAUSAL = "causal-lm"
 STDLIB_PAIRS = "stdlib-pairs"
+E2E = "e2e"
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,8 @@ class MetricFacts:
     unit: Literal["percent", "points"] = "percent"
     """Points are those of the metric's own scale."""
     lower_is_better: bool = False
+    written: bool = False
+    """Measured on what the model writes after its prompts: once, when training is over."""
 
 
 METRICS: dict[str, MetricFacts] = {
@@ -33,8 +37,10 @@ METRICS: dict[str, MetricFacts] = {
     "spearman": MetricFacts("regression"),
     "perplexity": MetricFacts("causal-lm", unit="points", lower_is_better=True),
     "token_accuracy": MetricFacts("causal-lm"),
+    **{name: MetricFacts("causal-lm", unit="points", written=True) for name in SCORES},
 }
-"""Every metric by name; `verilora.data.metrics` measures them."""
+"""Every metric by name; `verilora.data.metrics` measures them, `verilora.data.written` the scores
+of what was written."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,8 @@ class Task:
     label_range: tuple[float, float] | None = None
     messages_column: str | None = None
     """Of conversations; None for every other form."""
+    separated: bool = False
+    """The token that begins texts also stands between prompt and completion, and ends both."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -61,6 +69,16 @@ class Task:
         if self.messages_column is not None:
             return (self.messages_column,)
         return (*self.text_columns, *([self.label_column] if self.label_column else []))
+
+    @property
+    def foretold(self) -> tuple[str, ...]:
+        """The metrics of every evaluation: all but those of what is written at last."""
+        return tuple(name for name in self.metrics if not METRICS[name].written)
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The metrics of what a causal language model writes when training is over."""
+        return tuple(name for name in self.metrics if METRICS[name].written)
 
     @property
     def outputs(self) -> int:
@@ -110,6 +128,18 @@ matched and the mismatched part together, as in Hu et al. 2021, arXiv:2106.09685
 
 _NAMED = {
     **GLUE,
+    E2E: Task(
+        E2E,
+        CAUSAL,
+        ("mr",),
+        "ref",
+        labels=(),
+        metrics=(
+            *("perplexity", "token_accuracy"),
+            *("bleu", "nist", "meteor_exact_stem", "rouge_l", "cider"),
+        ),
+        separated=True,
+    ),
     STDLIB_PAIRS: replace(
         _classes(STDLIB_PAIRS, ("function", "description"), "no", "yes"), metrics=_AND_F1
     ),
@@ -226,4 +256,9 @@ def _check_metrics(task: Task) -> list[str]:
             )
     if not task.metrics:
         faults.append("metrics is empty; name at least one, the first one is the main one")
+    elif task.metrics[0] in METRICS and METRICS[task.metrics[0]].written:
+        faults.append(
+            f"metrics begins with '{task.metrics[0]}', measured when training is over; the "
+            "first one chooses while it goes on: name perplexity or token_accuracy first"
+        )
     return faults
