@@ -154,3 +154,64 @@ def answer() -> Callable[..., Tensor]:
             return model(**batch).logits
 
     return run
+
+
+LLAMA = {
+    "model_type": "llama",
+    "hidden_size": 16,
+    "intermediate_size": 24,
+    "vocab_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+}
+
+
+@pytest.fixture(scope="session")
+def llama_settings() -> dict[str, Any]:
+    """What a tiny Llama's config.json says."""
+    return dict(LLAMA)
+
+
+@pytest.fixture(scope="session")
+def make_pair() -> Callable[..., Any]:
+    """A function: random factors for a matrix [out, in], the same for the same seed."""
+    from verilora.lora.formats.adapter import Pair
+
+    def make_pair(out: int, inner: int, *, rank: int = 2, seed: int = 0, **fields: Any) -> Any:
+        generator = torch.Generator().manual_seed(seed)
+        dtype = fields.pop("dtype", torch.float32)
+        a = torch.randn(rank, inner, generator=generator).to(dtype)
+        b = torch.randn(out, rank, generator=generator).to(dtype)
+        return Pair(a, b, **{"scale": 2.0, **fields})
+
+    return make_pair
+
+
+@pytest.fixture(scope="session")
+def llama_adapter(make_pair: Callable[..., Any]) -> Callable[..., Any]:
+    """A function: an Adapter on modules of a tiny Llama; `fields(path)` gives a pair its own."""
+    from verilora.lora.formats.adapter import Adapter
+    from verilora.lora.formats.architecture import architecture_of, llama_paths
+
+    sizes = architecture_of(LLAMA)
+
+    def llama_adapter(
+        *names: str, fields: Callable[[str], dict[str, Any]] = lambda path: {}, **rest: Any
+    ) -> Any:
+        paths = llama_paths(names or ("q_proj", "v_proj"), sizes.depth())
+        pairs = {
+            path: make_pair(
+                *sizes.shape_of(path.rpartition(".")[2]), **{"seed": seed, **fields(path)}
+            )
+            for seed, path in enumerate(paths)
+        }
+        return Adapter(pairs, **rest)
+
+    return llama_adapter
+
+
+@pytest.fixture(scope="session")
+def dense() -> Callable[[Any], Tensor]:
+    """A pair's ΔW in float64, by the definition."""
+    return lambda pair: pair.scale * (pair.b.double() @ pair.a.double())

@@ -81,9 +81,10 @@ def entries_of(header: bytes, data_bytes: int) -> dict[str, Entry]:
 
 
 def read_tensors(content: bytes) -> dict[str, Tensor]:
-    """Name -> tensor, on the CPU. Raises DocumentError if the library refuses the bytes."""
+    """Name -> tensor, on the CPU, by name. Raises DocumentError for what the library refuses."""
     try:
-        return safetensors.torch.load(content)
+        # The library's own order changes from one call to the next.
+        return dict(sorted(safetensors.torch.load(content).items()))
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise DocumentError(f"is no safetensors file ({error})") from error
 

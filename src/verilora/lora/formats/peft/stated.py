@@ -7,7 +7,7 @@ name; what concerned only the training, or this machine's memory, is passed over
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ _HARMLESS = {
     "eva_config",
     "inference_mode",
     "megatron_core",
+    "merge_weights",  # PEFT 0.2 and older
     "peft_version",
     "qalora_group_size",
     "revision",
@@ -36,6 +37,7 @@ _BEYOND = {
     "alora_invocation_tokens": "activated LoRA, which switches on at certain tokens",
     "arrow_config": "routing among adapters (Arrow)",
     "corda_config": "a start that changes the base (CorDA)",
+    "enable_lora": "parts of fused projections, as PEFT 0.2 and older had them",
     "kasa_config": "KaSA, which cuts the base's smallest singular values",
     "layer_replication": "layers repeated to make a deeper model",
     "loftq_config": "a start that changes the base (LoftQ)",
@@ -51,6 +53,7 @@ _BEYOND = {
 }
 _CHANGED_BASE = ("pissa", "olora", "loftq", "corda", "lora_ga")
 _PLAIN_STARTS = ("gaussian", "eva", "orthogonal", "mica")
+_OFF = (None, False, {}, [], "")
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ class Stated:
     rank_pattern: Mapping[str, int]
     alpha_pattern: Mapping[str, float]
     gaussian: bool
+    unknown: tuple[str, ...] = ()
+    """Keys that no PEFT up to 0.21 writes; all of them are null, false or empty."""
 
     def rank_of(self, target: str) -> int:
         """Of the module or parameter that PEFT knows by this path."""
@@ -90,13 +95,16 @@ class Stated:
         return self.alpha_of(target) / (math.sqrt(rank) if self.root else rank)
 
 
-def read_stated(content: bytes) -> Stated:
-    """The file's statements. Raises StatedError with every fault, each one sentence."""
+def read_stated(content: bytes, *, carried: Container[str] = ()) -> Stated:
+    """The file's statements. `carried` names keys whose tensors the caller reads itself.
+
+    Raises StatedError with every fault, each one sentence.
+    """
     try:
         found = parse_document(content)
     except DocumentError as error:
         raise StatedError([str(error)]) from error
-    faults = [*_beyond(found), *_unknown(found), *_malformed(found)]
+    faults = [*_beyond(found, carried), *_unknown(found), *_malformed(found)]
     if not faults:
         faults += _wild(found)
     if faults:
@@ -112,14 +120,14 @@ class StatedError(ValueError):
         self.faults = faults
 
 
-def _beyond(found: Mapping[str, Any]) -> Iterator[str]:
+def _beyond(found: Mapping[str, Any], carried: Container[str]) -> Iterator[str]:
     kind = found.get("peft_type")
     if kind != "LORA":
         yield f"peft_type is {kind!r}; 'LORA' is wanted"
     for key, what in _BEYOND.items():
-        if found.get(key):
+        if found.get(key) and key not in carried:
             yield f"{key} is set: {what}, which verilora does not have yet"
-    if found.get("bias", "none") != "none":
+    if found.get("bias", "none") != "none" and "bias" not in carried:
         yield f"bias is {found['bias']!r}: trained biases, which verilora does not have yet"
     yield from _start(found.get("init_lora_weights", True))
 
@@ -139,11 +147,18 @@ def _start(start: Any) -> Iterator[str]:
 
 
 def _unknown(found: Mapping[str, Any]) -> Iterator[str]:
-    known = {*_FIELDS, *_HARMLESS, *_BEYOND, "peft_type", "bias", "init_lora_weights"}
-    for key, value in found.items():
+    for key in _not_known(found):
         # A newer PEFT's features are off when null, false or empty; anything else may matter.
-        if key not in known and value not in (None, False, {}, [], ""):
-            yield f"unknown key '{key}' with the value {value!r}{nearest(key, known)}"
+        if found[key] not in _OFF:
+            yield f"unknown key '{key}' with the value {found[key]!r}{nearest(key, _known())}"
+
+
+def _not_known(found: Mapping[str, Any]) -> list[str]:
+    return sorted(set(found) - _known())
+
+
+def _known() -> set[str]:
+    return {*_FIELDS, *_HARMLESS, *_BEYOND, "peft_type", "bias", "init_lora_weights"}
 
 
 def _malformed(found: Mapping[str, Any]) -> Iterator[str]:
@@ -198,6 +213,7 @@ def _stated(found: Mapping[str, Any]) -> Stated:
         rank_pattern=found.get("rank_pattern") or {},
         alpha_pattern=found.get("alpha_pattern") or {},
         gaussian=found.get("init_lora_weights") == "gaussian",
+        unknown=tuple(_not_known(found)),
     )
 
 

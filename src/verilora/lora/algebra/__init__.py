@@ -1,0 +1,1 @@
+"""Adapters added, pruned and compressed: linear algebra on ΔW, never on A and B apart."""
