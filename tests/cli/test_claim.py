@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from verilora.records.claim import Claim
+from verilora.claims.envelope import sign
+from verilora.claims.keys import make_key
+from verilora.claims.predicates import statement_of
+from verilora.cli.claim import TYPES
+from verilora.records.claim import Claim, SourceType
+from verilora.registry import open_registry
 
 OBJECT = "LoRA: Low-Rank Adaptation of Large Language Models (Hu et al., 2021)"
 TITLE = "LoRA: Low-Rank Adaptation of Large Language Models"
@@ -43,6 +48,7 @@ url = "https://github.com/microsoft/LoRA"
 @pytest.fixture
 def draft(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "nothing"))
     folder = tmp_path / "drafts"
     folder.mkdir()
     (folder / "paper.txt").write_text(f"{TITLE}\n\nAbstract. {QUOTE}, which is light.", "utf-8")
@@ -203,3 +209,77 @@ def test_a_claim_is_shown(verilora: Any, draft: Path) -> None:
     assert mapping["claim"]["id"] == "d7b97d1b93d8d8bc"
     draft.with_name("c.json").write_text("[1]")
     assert verilora("claim", "show", draft.with_name("c.json")).status == 1
+
+
+def test_help_names_every_type_of_source(verilora: Any) -> None:
+    assert set(TYPES.replace(" or", ",").replace(" ", "").split(",")) == set(get_args(SourceType))
+    assert "github-release or benchmark" in " ".join(verilora("claim", "new", "-h").out.split())
+
+
+@pytest.fixture
+def kept(verilora: Any, draft: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A registry in the user's own place, with the draft's claim in it."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert verilora("claim", "new", draft, *AT, "--out", "first.json").status == 0
+    claim = Claim.model_validate_json((tmp_path / "first.json").read_bytes())
+    place = tmp_path / "data/verilora/registry.sqlite"
+    place.parent.mkdir(parents=True)
+    with open_registry(str(place)) as registry:
+        registry.admit(sign(statement_of(claim), make_key()))
+    return place
+
+
+def test_a_fact_that_is_in_the_registry_is_refused(
+    verilora: Any, kept: Path, draft: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = verilora("claim", "new", draft, *AT, "--out", "again.json")
+    assert (told.status, "is there already" in told.err) == (1, True)
+    twin = ("--subject", "LoRA (Low-Rank Adaptation)", "--out", "twin.json")
+    told = verilora("claim", "new", draft, *AT, *twin)
+    assert (told.status, "it is probably" in told.err) == (1, True)
+    assert not Path("again.json").exists() and not Path("twin.json").exists()
+    apart = ("--distinct-from", "d7b97d1b93d8d8bc", "--reason", "a trial")
+    assert verilora("claim", "new", draft, *AT, *twin, *apart).status == 0
+    other = ("--subject", "QLoRA", "--out", "other.json")
+    assert verilora("claim", "new", draft, *AT, *other).status == 0
+    monkeypatch.setenv("XDG_DATA_HOME", str(kept.parent / "nobodys"))
+    assert verilora("claim", "new", draft, *AT, "--out", "again.json").status == 0
+    assert not (kept.parent / "nobodys").exists()
+    told = verilora("claim", "new", draft, *AT, "--database", kept, "--out", "third.json")
+    assert (told.status, "is there already" in told.err) == (1, True)
+
+
+def test_a_claim_that_was_retracted_stands_in_nobodys_way(
+    verilora: Any, kept: Path, draft: Path
+) -> None:
+    verilora("keys", "new")
+    told = verilora("registry", "retract", "d7b97d1b93d8d8bc", "--reason", "a slip")
+    assert told.status == 0
+    assert verilora("claim", "new", draft, *AT, "--out", "again.json").status == 0
+
+
+@pytest.mark.parametrize("given", ["none.sqlite", "sqlite:///none.sqlite"])
+def test_a_registry_that_is_not_there_is_not_made(verilora: Any, draft: Path, given: str) -> None:
+    told = verilora("claim", "new", draft, *AT, "--database", given)
+    assert (told.status, "there is no registry none.sqlite" in told.err) == (1, True)
+    assert not Path("none.sqlite").exists()
+
+
+def test_a_result_may_be_claimed_again(
+    verilora: Any, kept: Path, reproduction: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "verdict.json").write_bytes(reproduction(89.4, 89.5, 89.6).canonical())
+    call = ("claim", "new", "verdict.json", *AT, "--out", "result.json", "--force")
+    assert verilora(*call).status == 0
+    claim = Claim.model_validate_json((tmp_path / "result.json").read_bytes())
+    with open_registry(str(kept)) as registry:
+        registry.admit(sign(statement_of(claim), make_key()))
+    assert verilora(*call).status == 0
+    held = {**claim.to_mapping()["performance"], "verdict": "sha256:" + "0" * 64}
+    other = Claim.model_validate({**claim.to_mapping(), "performance": held})
+    assert claim.performance != other.performance
+    (tmp_path / "other").mkdir()
+    with open_registry(str(tmp_path / "other/r.sqlite")) as registry:
+        registry.admit(sign(statement_of(other), make_key()))
+    told = verilora(*call, "--database", tmp_path / "other/r.sqlite")
+    assert (told.status, "is there already" in told.err) == (1, True)

@@ -22,10 +22,16 @@ NOTHING = Wanted(
     distinct_from=(),
     reasons=(),
     among=(),
+    database=None,
     at="2026-01-01T00:00:00Z",
     out=None,
     force=False,
 )
+
+
+@pytest.fixture(autouse=True)
+def no_registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "nothing"))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,11 @@ import typer
 from verilora.cli.command import command
 from verilora.cli.terminal import Terminal
 
+# Written out, for help is told before any record is imported.
+TYPES = (
+    "preprint, peer-reviewed, official-blog, press-release, docs, model-card, github-release or "
+    "benchmark"
+)
 Subject = Annotated[str, typer.Option("--subject", metavar="TEXT", help="What it is about.")]
 Predicate = Annotated[
     str, typer.Option("--predicate", metavar="WORD", help="introduced_in_paper, for example.")
@@ -44,7 +49,8 @@ Sources = Annotated[
     typer.Option(
         "--source",
         metavar="PARTS",
-        help="TYPE | PUBLISHER | TITLE | URL [| DATE [| QUOTE]]; say it for each source.",
+        help="TYPE | PUBLISHER | TITLE | URL [| DATE [| QUOTE]]; again for each, two at least. "
+        f"TYPE is {TYPES}.",
     ),
 ]
 Texts = Annotated[
@@ -68,6 +74,12 @@ Reason = Annotated[
 Among = Annotated[
     list[Path] | None,
     typer.Option("--among", metavar="PATH", help="Claims that it may not repeat; again for more."),
+]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        "--database", metavar="URL", help="The registry that it may not repeat [yours, if any]."
+    ),
 ]
 At = Annotated[
     str | None, typer.Option("--at", metavar="TIME", help="When it was written (UTC); now.")
@@ -104,9 +116,14 @@ def register(app: typer.Typer) -> None:
         group,
         "new",
         examples="""
-        verilora claim new draft.toml --text 1=paper.pdf --among claims/
+        verilora claim new draft.toml --text 1=paper.pdf
         verilora claim new runs/mrpc --out runs/mrpc/claim.json
         verilora claim new verdict.json --text 1=paper.txt
+        verilora claim new --subject DoRA --predicate introduced_in_paper \\
+          --object "DoRA: Weight-Decomposed Low-Rank Adaptation (Liu et al., 2024)" \\
+          --source "preprint | arXiv | DoRA: Weight-Decomposed Low-Rank Adaptation | \\
+            https://arxiv.org/abs/2402.09353 | 2024-02-14" \\
+          --source "github-release | NVIDIA | DoRA, code | https://github.com/NVlabs/DoRA"
         """,
     )(new)
     command(group, "show", examples="verilora claim show claim-d7b97d1b93d8d8bc.json")(show)
@@ -153,6 +170,7 @@ def new(  # limit: one parameter for each option of the command
     distinct_from: DistinctFrom = None,
     reason: Reason = None,
     among: Among = None,
+    database: Database = None,
     at: At = None,
     out: Out = None,
     force: Force = False,
@@ -175,6 +193,7 @@ def new(  # limit: one parameter for each option of the command
         distinct_from=distinct_from or [],
         reasons=reason or [],
         among=among or [],
+        database=database,
         at=at,
         out=out,
         force=force,

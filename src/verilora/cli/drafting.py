@@ -29,6 +29,7 @@ class Wanted:
     distinct_from: Sequence[str]
     reasons: Sequence[str]
     among: Sequence[Path]
+    database: str | None
     at: str | None
     out: Path | None
     force: bool
@@ -46,6 +47,7 @@ def write_claim(terminal: Terminal, wanted: Wanted) -> None:
 
     _refuse_half(wanted)
     claim = _claim(wanted)
+    _refuse_known(claim, wanted.database)
     out = wanted.out or Path(f"claim-{claim.id}.json")
     if out.exists() and not wanted.force:
         raise OutputError(
@@ -65,6 +67,37 @@ def _refuse_half(wanted: Wanted) -> None:
         raise typer.BadParameter(
             "a draft (FILE) or --subject, --predicate, --object and --source are wanted"
         )
+
+
+def _refuse_known(claim: Any, database: str | None) -> None:
+    """Raises ClaimError if the registry has the fact already: the one named, else the user's own.
+
+    The same result may be claimed again: what rests on the same verdict is no double of it.
+    """
+    from verilora.claims.duplicates import refuse_duplicate
+    from verilora.registry.alike import claims_alike
+    from verilora.registry.engine import default_path
+
+    file = _file_of(database) if database is not None else default_path()
+    if file is not None and not file.is_file():
+        if database is None:
+            return
+        raise DataError(f"there is no registry {file} to compare with", file=file, line=None)
+    held = claim.performance
+    others = [
+        other
+        for other in claims_alike(claim, database)
+        if held is None or other.performance is None or other.performance.verdict != held.verdict
+    ]
+    refuse_duplicate(claim, others)
+
+
+def _file_of(database: str) -> Path | None:
+    """The file of a registry in one; None for a server."""
+    scheme, found, rest = database.partition(":///")
+    if found and scheme == "sqlite":
+        return Path(rest)
+    return None if "://" in database else Path(database)
 
 
 def _claim(wanted: Wanted) -> Any:
