@@ -15,13 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from verilora.errors import ConfigError
-from verilora.records.adapter import DTYPES, INITS, SCALE_RULES, TIED, LoraConfig, matches
+from verilora.records.adapter import BIASES, DTYPES, INITS, SCALE_RULES, TIED, LoraConfig, matches
 
 steady = settings(max_examples=60, deadline=None, derandomize=True)
 
 words = st.from_regex(r"[a-z_][a-z0-9_]{0,7}(\.[a-z0-9_]{1,6}){0,2}", fullmatch=True)
 names = st.lists(words, min_size=1, max_size=4, unique=True).map(tuple)
 ranks = st.integers(1, 512)
+NARROW = ("orthogonal", "loftq")
+"""Starts that do not go with every rank and every fused projection."""
 alphas = st.one_of(st.integers(1, 1024), st.floats(1e-6, 1e6))
 
 
@@ -42,7 +44,8 @@ def configs(draw: st.DrawFn) -> LoraConfig:
             st.dictionaries(words, st.dictionaries(words, ranks, min_size=1), max_size=2)
         ),
         scale_rule=draw(st.sampled_from(SCALE_RULES)),
-        init=draw(st.sampled_from(INITS)),
+        init=draw(st.sampled_from([init for init in INITS if init not in NARROW])),
+        bias=draw(st.sampled_from(BIASES)),
         tied=draw(st.sampled_from(TIED)),
         seed=draw(st.integers(0, 2**53 - 1)),
         dtype=draw(st.sampled_from(DTYPES)),
@@ -173,7 +176,8 @@ def test_all_faults_are_told_at_once() -> None:
         ("fused_sizes", {"c_attn": {"q": 0}}),
         ("fused_sizes", {"c_attn": [["q", 1], ["q", 1]]}),
         ("fused_sizes", {"c_attn": 768}),
-        ("bias", "all"),
+        ("bias", "some"),
+        ("weight_rule", "Dora"),
         ("scale_rule", ["lora"]),
         ("dtype", "float64"),
     ],
@@ -241,3 +245,25 @@ def test_needs_the_standard_library_alone() -> None:
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
+
+
+def test_a_later_field_is_left_out_at_its_default() -> None:
+    mapping = LoraConfig().to_mapping()
+    assert not LoraConfig.LATER & set(mapping)
+    set_too = LoraConfig(init="loftq", loftq_rounds=2).to_mapping()
+    assert set_too["loftq_rounds"] == 2
+    assert LoraConfig.from_mapping(set_too).loftq_rounds == 2
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"init": "loftq", "loftq_rounds": 0},
+        {"init": "loftq", "loftq_rounds": 1.5},
+        {"init": "eva", "rank_spread": 0.5},
+        {"init": "eva", "rank_spread": float("nan")},
+    ],
+)
+def test_refuses_an_option_of_a_start(fields: dict[str, Any]) -> None:
+    (fault,) = faults_of(**fields)
+    assert "at least 1" in fault

@@ -72,11 +72,12 @@ def dense_update(
     """
     _check_ranks(a, b)
     wide = torch.promote_types(a.dtype, dtype)
-    with _without_autocast(a.device.type):
+    with without_autocast(a.device.type):
         return (b.to(wide) * scale) @ a.to(wide)
 
 
-def _without_autocast(device: str) -> AbstractContextManager[object]:
+def without_autocast(device: str) -> AbstractContextManager[object]:
+    """Products inside keep the dtype of what they multiply, whatever surrounds them."""
     if device == "meta":  # torch knows no autocast for it
         return nullcontext()
     return torch.autocast(device, enabled=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -21,9 +21,12 @@ from verilora.lora.attachment import (
     is_merged,
     keep_attachment,
 )
+from verilora.lora.biases import biases_to_train
 from verilora.lora.blueprint import Blueprint, draw_blueprints
 from verilora.lora.layers import Adapted, adapt, has_own_class, restore
 from verilora.lora.merge import unmerge
+from verilora.lora.starts import beginner, blank
+from verilora.lora.starts.explore import explore
 from verilora.lora.targets import resolve
 from verilora.lora.tied import settle_ties, shared_parameters
 from verilora.lora.update import LowRankUpdate, UpdateSet, refuse_loading
@@ -38,32 +41,64 @@ WRAPPERS = (
 )
 
 
-def attach(model: nn.Module, config: LoraConfig) -> nn.Module:
+def attach(
+    model: nn.Module, config: LoraConfig, *, batches: Iterable[Any] | None = None
+) -> nn.Module:
     """Adds trainable low-rank updates to the targets of `config`, in place; returns the model.
 
     The model's class, methods and base state_dict keys stay; its outputs are equal to the bit
-    (compared without gradients: some of torch's kernels depend on which inputs require them).
-    Only the updates and `config.modules_to_save` require gradients afterwards. Nothing is changed
-    if an error is raised. Costs a copy of the modules trained whole and of running statistics.
+    (compared without gradients: some of torch's kernels depend on which inputs require them), but
+    for init "orthogonal" (to rounding) and "loftq" (whose base is quantised). Only the updates,
+    `config.modules_to_save` and the biases of `config.bias` require gradients afterwards. Nothing
+    is changed if an error is raised. Costs a copy of the modules trained whole and of running
+    statistics. `batches` of training data (dicts of keyword arguments, tuples or tensors) are run
+    for init "eva", and only for it.
     Raises TargetError for what matches nothing, LayerError for what cannot be adapted (a rank
     above the layer's size, a quantised weight), TiedWeightError, StateError if attached already
     or if the model is wrapped (torch.compile, data parallel): attach comes before wrapping.
     Source: Hu et al. 2021, arXiv:2106.09685, section 4.
     """
+    return _attach(model, config, batches=batches)
+
+
+def attach_blank(model: nn.Module, config: LoraConfig) -> nn.Module:
+    """As `attach`, with updates that wait for their values: zeros, without the start's work.
+
+    The base is as `attach` leaves it; ranks are as the config has them.
+    """
+    return _attach(model, config, filled=False)
+
+
+def _attach(
+    model: nn.Module,
+    config: LoraConfig,
+    *,
+    batches: Iterable[Any] | None = None,
+    filled: bool = True,
+) -> nn.Module:
     _refuse_state(model)
     resolved = resolve(model, config)
     prints = draw_blueprints(model, config, resolved=resolved)
     prints, loose = settle_ties(model, prints, resolved=resolved, config=config)
+    components = None
+    if filled and config.init == "eva":
+        config, components = explore(model, prints, config=config, batches=batches)
+    begin = beginner(config, components) if filled else blank(config)
     # All that takes memory comes first, then what cannot fail for lack of it.
-    updates = [p.new_updates(model.get_submodule(p.path), config) for p in prints]
+    made = [p.new_updates(model.get_submodule(p.path), config, begin=begin) for p in prints]
     copies = {name: nn.Parameter(copy_of(model.get_parameter(name))) for name in loose}
-    attachment = _remember(model, Attachment(config, {}, resolved.whole))
+    biases = biases_to_train(model, prints, config=config, whole=resolved.whole)
+    attachment = _remember(model, Attachment(config, {}, resolved.whole, biases=biases))
     try:
         _untie(model, copies, attachment=attachment)
-        for blueprint, own in zip(prints, updates, strict=True):
-            attachment.layers[blueprint.path] = _adapt(model, blueprint, updates=own)
-        _freeze(model, resolved.whole)
+        for blueprint, own in zip(prints, made, strict=True):
+            attachment.layers[blueprint.path] = _adapt(model, blueprint, updates=own.updates)
+        _freeze(model, attachment)
         attachment.guard = model.register_load_state_dict_pre_hook(_refuse_while_merged)
+        replaced = {
+            f"{p.path}.{n}": w for p, m in zip(prints, made, strict=True) for n, w in m[1].items()
+        }
+        _replace(model, replaced, attachment=attachment)
     except BaseException:
         _undo(model, attachment)
         raise
@@ -85,6 +120,8 @@ def detach(model: nn.Module) -> nn.Module:
         unmerge(model)
     for path in attachment.whole:
         model.get_submodule(path).zero_grad(set_to_none=True)
+    for name in attachment.biases:
+        model.get_parameter(name).grad = None
     _undo(model, attachment)
     _give_back(model, attachment.originals)
     keep_attachment(model, None)
@@ -92,7 +129,7 @@ def detach(model: nn.Module) -> nn.Module:
 
 
 def adapter_parameters(model: nn.Module) -> Iterator[nn.Parameter]:
-    """The trainable parameters: every update's A and B, then the modules trained whole.
+    """The trainable parameters: every update's, then the modules trained whole, then biases.
 
     Each once, in the model's order; those whose requires_grad somebody took away are left out.
     Raises StateError if nothing is attached.
@@ -101,11 +138,11 @@ def adapter_parameters(model: nn.Module) -> Iterator[nn.Parameter]:
     seen: set[int] = set()
     sources: list[nn.Module] = [updates for _, updates in each_update_set(model)]
     sources += [model.get_submodule(path) for path in attachment.whole]
-    for source in sources:
-        for parameter in source.parameters():
-            if parameter.requires_grad and id(parameter) not in seen:
-                seen.add(id(parameter))
-                yield parameter
+    found = [parameter for source in sources for parameter in source.parameters()]
+    for parameter in (*found, *(model.get_parameter(name) for name in attachment.biases)):
+        if parameter.requires_grad and id(parameter) not in seen:
+            seen.add(id(parameter))
+            yield parameter
 
 
 def _refuse_state(model: nn.Module) -> None:
@@ -150,6 +187,8 @@ def _remember(model: nn.Module, attachment: Attachment) -> Attachment:
         for name, tensor in model.get_submodule(path).state_dict(prefix=f"{path}.").items():
             if isinstance(tensor, torch.Tensor):
                 originals[name] = copy_of(tensor)
+    for name in attachment.biases:
+        originals[name] = copy_of(model.get_parameter(name))
     if attachment.whole and attachment.config.tied == "shared":
         shared = shared_parameters(model)
         # What trains these modules changes those that they share a weight with.
@@ -200,14 +239,28 @@ def _adapt(model: nn.Module, blueprint: Blueprint, *, updates: UpdateSet) -> Ada
     return AdaptedLayer(blueprint.path, blueprint.kind, blueprint.rules, tuple(blueprint.partners))
 
 
-def _freeze(model: nn.Module, whole: tuple[str, ...]) -> None:
+def _freeze(model: nn.Module, attachment: Attachment) -> None:
     for module in model.modules():
         if not isinstance(module, LowRankUpdate):
             for parameter in module.parameters(recurse=False):
                 parameter.requires_grad_(False)
-    for path in whole:
+    for path in attachment.whole:
         for parameter in model.get_submodule(path).parameters():
             parameter.requires_grad_(True)
+    for name in attachment.biases:
+        model.get_parameter(name).requires_grad_(True)
+
+
+@torch.no_grad()
+def _replace(
+    model: nn.Module, replaced: dict[str, torch.Tensor], *, attachment: Attachment
+) -> None:
+    """Puts the weights of a start (LoftQ) in the place of the base's, which are kept."""
+    weights = {name: model.get_parameter(name) for name in replaced}
+    attachment.originals.update({name: copy_of(weights[name]) for name in replaced})
+    attachment.replaced = tuple(replaced)
+    for name, value in replaced.items():
+        weights[name].copy_(value)
 
 
 def _refuse_while_merged(model: nn.Module, *_: Any) -> None:

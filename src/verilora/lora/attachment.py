@@ -43,7 +43,12 @@ class Attachment:
     whole: tuple[str, ...]
     """Paths of the modules trained whole."""
     originals: dict[str, Tensor] = field(default_factory=dict)
-    """State name -> bits before training, of modules trained whole and of running statistics."""
+    """State name -> bits before training: modules trained whole, biases, running statistics, and
+    weights that a start replaced."""
+    biases: tuple[str, ...] = ()
+    """Names of the biases that are trained."""
+    replaced: tuple[str, ...] = ()
+    """Names of the weights that a start replaced."""
     untied: dict[str, nn.Parameter] = field(default_factory=dict)
     """Parameter name -> the shared parameter that it had before its tie was cut."""
     tie_flag: bool | None = None
@@ -109,8 +114,9 @@ def base_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     whole = [model.get_submodule(path) for path in attachment.whole]
     trained = {id(inner) for module in whole for inner in module.modules()}
     state = model.state_dict(keep_vars=True)
-    before = {id(state[n]): bits for n, bits in attachment.originals.items() if n in state}
-    before |= kept_bits(model)
+    # What a start replaced is kept from before it; a merge keeps what it replaced it with.
+    before = kept_bits(model)
+    before |= {id(state[n]): bits for n, bits in attachment.originals.items() if n in state}
     for name, tensor in state.items():
         holder = _holder(model, name)
         if isinstance(tensor, Tensor) and not (

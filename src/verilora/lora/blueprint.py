@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from verilora.errors import LayerError, told_together
 from verilora.lora.fused import PartsError, fused_key, part_rows
-from verilora.lora.init import initial_embedding_factors, initial_factors
 from verilora.lora.layers import (
     CONVOLUTIONS,
     Adapted,
@@ -18,9 +18,17 @@ from verilora.lora.layers import (
     is_conv1d_of_gpt2,
 )
 from verilora.lora.layout import Layout, is_floating
+from verilora.lora.starts import Begin, Place, Start
 from verilora.lora.targets import Match, Resolved, Ways
 from verilora.lora.update import LowRankUpdate, UpdateSet
 from verilora.records.adapter import LoraConfig
+
+
+class NewUpdates(NamedTuple):
+    """The updates of one module, and the weights that their start replaces, by parameter."""
+
+    updates: UpdateSet
+    replaced: dict[str, Tensor]
 
 
 @dataclass
@@ -43,33 +51,48 @@ class Blueprint:
         names = dict.fromkeys(layout.parameter for layout in self.layouts.values())
         return [f"{self.path}.{name}" for name in names]
 
-    def new_updates(self, module: nn.Module, config: LoraConfig) -> UpdateSet:
-        """Fresh updates with their initial values, on the device of the weight."""
-        updates = {
-            name: self._new_update(name, layout, module=module, config=config)
-            for name, layout in self.layouts.items()
-        }
-        return UpdateSet(updates, dropout=config.dropout).train(module.training)
+    def new_updates(self, module: nn.Module, config: LoraConfig, *, begin: Begin) -> NewUpdates:
+        """Updates with the values that `begin` gives them, on the device of the weight."""
+        updates, replaced = {}, {}
+        for name, layout in self.layouts.items():
+            weight = module._parameters[layout.parameter]
+            assert weight is not None
+            place = self._place(name, weight=weight, config=config)
+            start = begin(place)
+            updates[name] = self._update(place, start, config=config)
+            if start.weight is not None:
+                replaced[layout.parameter] = start.weight
+        found = UpdateSet(updates, dropout=config.dropout).train(module.training)
+        return NewUpdates(found, replaced)
 
-    def _new_update(
-        self, name: str, layout: Layout, *, module: nn.Module, config: LoraConfig
-    ) -> LowRankUpdate:
-        weight = module._parameters[layout.parameter]
-        assert weight is not None
+    def _place(self, name: str, *, weight: Tensor, config: LoraConfig) -> Place:
+        layout = self.layouts[name]
         where = pattern_path(self.path, layout)
-        start = {"rank": config.rank_of(where), "seed": config.seed, "path": f"{self.path}.{name}"}
-        if issubclass(self.way, EmbeddingAdapted):
-            a, b = initial_embedding_factors(layout, like=weight, **start)
-        else:
-            a, b = initial_factors(layout, init=config.init, like=weight, **start)
-        dtype = getattr(torch, config.dtype)
-        return LowRankUpdate(
-            a.to(dtype),
-            b.to(dtype),
+        return Place(
+            path=f"{self.path}.{name}",
             layout=layout,
-            alpha=config.alpha_of(where),
+            weight=weight,
+            rank=config.rank_of(where),
             scale=config.scale(where),
+            embedding=issubclass(self.way, EmbeddingAdapted),
         )
+
+    def _update(self, place: Place, start: Start, *, config: LoraConfig) -> LowRankUpdate:
+        dtype = getattr(torch, config.dtype)
+        alpha = config.alpha_of(pattern_path(self.path, place.layout))
+        update = LowRankUpdate(
+            start.a.to(dtype),
+            start.b.to(dtype),
+            layout=place.layout,
+            alpha=alpha,
+            scale=place.scale,
+        )
+        if start.residual:
+            update.keep_start(subtracted=start.weight is None)
+        if config.weight_rule == "dora":
+            base = place.weight if start.weight is None else start.weight
+            update.keep_magnitude(base, dtype)
+        return update
 
 
 def pattern_path(path: str, layout: Layout) -> str:

@@ -8,7 +8,7 @@ import hashlib
 from torch import Tensor, nn
 
 from verilora.errors import StateError
-from verilora.lora.attachment import base_tensors
+from verilora.lora.attachment import attachment_of, base_tensors, kept_bits
 
 
 def base_digests(model: nn.Module) -> dict[str, str]:
@@ -23,6 +23,19 @@ def base_digests(model: nn.Module) -> dict[str, str]:
             raise StateError(f"{name} is on the meta device and has no bytes; load its weights")
         digests[name] = tensor_digest(tensor)
     return digests
+
+
+def replaced_digests(model: nn.Module) -> dict[str, str]:
+    """Parameter name -> digest of each weight that a start put in the place of the base's (LoftQ).
+
+    Of the unmerged model. Raises StateError if nothing is attached.
+    """
+    kept = kept_bits(model)
+    found = {}
+    for name in attachment_of(model).replaced:
+        parameter = model.get_parameter(name)
+        found[name] = tensor_digest(kept.get(id(parameter), parameter))
+    return found
 
 
 def tensor_digest(tensor: Tensor) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from verilora.kernels.reference import dense_update
 from verilora.lora.attachment import attachment_of, each_update_set, kept_bits, updates_of
 from verilora.lora.layers import WeightAdapted
 from verilora.lora.layout import Layout
@@ -54,6 +55,7 @@ class Explanation:
     """Modules trained whole."""
     adapter_parameters: int
     whole_parameters: int
+    """In modules trained whole, and in biases trained."""
     total_parameters: int
     """Of the base, the modules trained whole among them; without the updates."""
 
@@ -100,6 +102,7 @@ def explain(model: nn.Module) -> Explanation:
     ]
     own = {id(p) for _, updates in each_update_set(model) for p in updates.parameters()}
     whole = {p: None for path in attachment.whole for p in model.get_submodule(path).parameters()}
+    whole |= dict.fromkeys(model.get_parameter(name) for name in attachment.biases)
     return Explanation(
         layers=tuple(layers),
         whole=attachment.whole,
@@ -110,10 +113,13 @@ def explain(model: nn.Module) -> Explanation:
 
 
 def update_norm(update: LowRankUpdate) -> float:
-    """‖scale · BA‖, Frobenius, over all experts of a stack; exactly 0.0 if A or B is zero."""
+    """‖scale · BA‖, Frobenius, over all experts of a stack; exactly 0.0 if A or B is zero.
+
+    Of an update that started as a part of the weight: of scale · (BA - B₀A₀).
+    """
     if update.A.is_meta:
         return 0.0
-    a, b = (factor.detach().cpu().double() for factor in (update.A, update.B))
+    a, b = update.difference()
     squared = ((b.transpose(-1, -2) @ b) * (a @ a.transpose(-1, -2))).sum().item()
     return update.scale * math.sqrt(max(squared, 0.0))
 
@@ -125,7 +131,9 @@ def _explain_update(
     updates = updates_of(model, path)
     update = updates[name]
     assert isinstance(update, LowRankUpdate)
-    norm, weight = update_norm(update), _weight_norm(module, update.layout, kept=kept)
+    base = _base_matrix(module, update.layout, kept=kept)
+    norm = rescaled_norm(update, base) if update.rescales else update_norm(update)
+    weight = _norm(base)
     return LayerExplanation(
         path=path,
         name=name,
@@ -136,7 +144,7 @@ def _explain_update(
         alpha=update.alpha,
         scale=update.scale,
         dtype=str(update.A.dtype).removeprefix("torch."),
-        parameters=update.A.numel() + update.B.numel(),
+        parameters=sum(parameter.numel() for parameter in update.parameters()),
         tied=layer.partners,
         merged=updates.merged,
         trained=norm > 0,
@@ -145,15 +153,33 @@ def _explain_update(
 
 
 @torch.no_grad()
-def _weight_norm(module: nn.Module, layout: Layout, *, kept: dict[int, Tensor]) -> float:
-    """‖W‖ of the base, of the update's own rows."""
+def rescaled_norm(update: LowRankUpdate, base: Tensor) -> float:
+    """‖g ∘ (M + ΔM) - M‖ under DoRA, for the base's own rows M [.., out, in].
+
+    Makes one matrix of the weight's size. 0.0 if neither factors nor magnitudes have moved.
+    """
+    if base.is_meta:
+        return 0.0
+    wide = torch.promote_types(base.dtype, torch.float32)
+    total = base.to(wide)
+    for a, b, scale in update.pairs():
+        total = total + dense_update(a, b, scale=scale, dtype=wide)
+    factor = update.factor_of(base).to(wide).unsqueeze(-1)
+    return _norm(total * factor - base)
+
+
+def _base_matrix(module: nn.Module, layout: Layout, *, kept: dict[int, Tensor]) -> Tensor:
+    """The base's own rows of M."""
     parameter = module._parameters[layout.parameter]
     assert parameter is not None
-    weight = kept.get(id(parameter), parameter)
-    if weight.is_meta:
+    return layout.matrix(kept.get(id(parameter), parameter).detach().contiguous())
+
+
+def _norm(matrix: Tensor) -> float:
+    if matrix.is_meta:
         return 0.0
-    wide = torch.promote_types(weight.dtype, torch.float32)
-    return torch.linalg.vector_norm(layout.matrix(weight.contiguous()), dtype=wide).item()
+    wide = torch.promote_types(matrix.dtype, torch.float32)
+    return torch.linalg.vector_norm(matrix, dtype=wide).item()
 
 
 def _row(layer: LayerExplanation) -> tuple[str, ...]:

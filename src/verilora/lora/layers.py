@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from verilora.kernels.reference import embedding_update, linear_update, mix_channels
 from verilora.lora.update import UpdateSet
+from verilora.lora.varied import varied
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
@@ -45,6 +46,9 @@ class Adapted:
 class OutputAdapted(Adapted):
     """forward(x) = base forward(x) + update(x)."""
 
+    lora_last = True
+    """The outputs lie in the last dimension of the answer, else in that before the space."""
+
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
         """The base's output plus the update's."""
         output = super().forward(*args, **kwargs)  # type: ignore[misc]
@@ -52,11 +56,17 @@ class OutputAdapted(Adapted):
             self.lora.refuse_training(self.lora_base.__name__)
             return output
         x = args[0] if args else next(iter(kwargs.values()))
-        return output + self.lora_update(x, output)
+        if self.lora.plain:
+            return output + self.lora_update(self.lora_dropped(x), output)
+        return varied(self, x, output=output)
 
-    def lora_update(self, x: Tensor, output: Tensor) -> Tensor:
-        """What is added to the base's `output` for the input `x`."""
+    def lora_update(self, x: Tensor, output: Tensor, *, start: bool = False) -> Tensor:
+        """scale · BAx, of the trained pair or the start's, in the shape of the base's `output`."""
         raise NotImplementedError
+
+    def lora_dropped(self, x: Tensor) -> Tensor:
+        """The input as the update sees it."""
+        return self.lora.drop(x)
 
 
 class LinearAdapted(OutputAdapted):
@@ -64,12 +74,11 @@ class LinearAdapted(OutputAdapted):
 
     lora_transposed = False
 
-    def lora_update(self, x: Tensor, output: Tensor) -> Tensor:
-        """scale · (dropout(x) Aᵀ) Bᵀ, zeros outside the parts."""
-        x = self.lora.drop(x)
+    def lora_update(self, x: Tensor, output: Tensor, *, start: bool = False) -> Tensor:
+        """scale · (x Aᵀ) Bᵀ, zeros outside the parts."""
         parts = []
         for update in self.lora.updates():
-            a, b = update.factors(transposed=self.lora_transposed)
+            a, b = update.factors(transposed=self.lora_transposed, start=start)
             parts.append((update.layout.rows, linear_update(x, a=a, b=b, scale=update.scale)))
         rows, first = parts[0]
         return first if rows is None else _side_by_side(parts, width=output.shape[-1])
@@ -86,10 +95,14 @@ class EmbeddingAdapted(OutputAdapted):
 
     padding_idx: int | None
 
-    def lora_update(self, x: Tensor, output: Tensor) -> Tensor:
+    def lora_dropped(self, x: Tensor) -> Tensor:
+        """The ids as they are."""
+        return x
+
+    def lora_update(self, x: Tensor, output: Tensor, *, start: bool = False) -> Tensor:
         """scale · B A[:, id] for each id."""
         (update,) = self.lora.updates()
-        a, b = update.factors(transposed=True)
+        a, b = update.factors(transposed=True, start=start)
         return embedding_update(
             x, a=a, b=b, scale=update.scale, padding_idx=self.padding_idx, dtype=output.dtype
         )
@@ -103,19 +116,20 @@ class ConvAdapted(OutputAdapted):
     which costs what the base costs, and not groups · rank channels.
     """
 
+    lora_last = False
     groups: int
     _conv_forward: Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
-    def lora_update(self, x: Tensor, output: Tensor) -> Tensor:
-        """scale · conv1(conv(dropout(x), A), B)."""
+    def lora_update(self, x: Tensor, output: Tensor, *, start: bool = False) -> Tensor:
+        """scale · conv1(conv(x, A), B)."""
         (update,) = self.lora.updates()
-        x = self.lora.drop(x)
         if self.groups > 1:
             wide = torch.promote_types(x.dtype, torch.float32)
-            return self._conv_forward(x, update.dense(wide).to(x.dtype), None)
-        kernel = update.A.to(x.dtype).view(update.rank, *update.layout.shape[1:])
+            return self._conv_forward(x, update.dense_pair(wide, start=start).to(x.dtype), None)
+        a, b = update.factors(transposed=False, start=start)
+        kernel = a.to(x.dtype).view(update.rank, *update.layout.shape[1:])
         h = self._conv_forward(x, kernel, None)
-        return mix_channels(h, b=update.B, scale=update.scale, dimensions=kernel.dim() - 2)
+        return mix_channels(h, b=b, scale=update.scale, dimensions=kernel.dim() - 2)
 
 
 class WeightAdapted(Adapted):

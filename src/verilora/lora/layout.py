@@ -7,6 +7,7 @@ and a part of a fused projection is a range of M's rows.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -74,6 +75,24 @@ class Layout:
             matrix = F.pad(matrix, around if self.transposed else (0, 0, *around))
         # Not a view where it need not be one: autograd copies what is changed through a view.
         return matrix if matrix.shape == self.shape else matrix.reshape(self.shape)
+
+    def spread(self, factors: Sequence[tuple[tuple[int, int] | None, Tensor]]) -> Tensor:
+        """Factors of rows of M, by range and in order, in a shape that multiplies the parameter.
+
+        Rows of no range get 1. Differentiable.
+        """
+        rows, first = factors[0]
+        if rows is None:
+            whole = first
+        else:
+            pieces, end = [], 0
+            for (start, stop), piece in [(r, f) for r, f in factors if r]:
+                pieces += [first.new_ones(start - end), piece]
+                end = stop
+            whole = torch.cat([*pieces, first.new_ones(self.matrix_shape[0] - end)])
+        if self.transposed:
+            return whole.unsqueeze(-2)
+        return whole.reshape(*whole.shape, *[1] * (len(self.shape) - whole.dim()))
 
     def matrix(self, tensor: Tensor) -> Tensor:
         """The own rows of M [.., out, in], seen in a contiguous tensor of the parameter's shape.

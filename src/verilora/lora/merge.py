@@ -6,7 +6,7 @@ when it would not be finite, or when the model's answer to a probe differs by mo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from verilora.errors import MergeError, StateError
+from verilora.kernels.magnitude import Pair
 from verilora.kernels.reference import dense_update
 from verilora.lora.attachment import attachment_of, each_update_set, is_merged, updates_of
 from verilora.lora.probe import answer, difference
@@ -33,9 +34,9 @@ class MergedWeight:
     name: str
     dtype: str
     update_norm: float
-    """‖scale · BA‖."""
+    """‖ΔW‖: of scale · BA, or of what a start's pair and DoRA's norms make of it."""
     rounding_error: float
-    """‖merged − (W + scale · BA)‖, judged in float64: what the weight's dtype cannot hold."""
+    """‖merged − (W + ΔW)‖, judged in float64: what the weight's dtype cannot hold."""
 
     @property
     def lost(self) -> float:
@@ -139,31 +140,49 @@ def _summed(
     wide = torch.promote_types(weight.dtype, torch.float32)
     norms, errors = [], []
     for update in updates:
-        for rows, a, b in _pieces(update.layout.matrix(merged), (update.A, update.B)):
-            delta = dense_update(a, b, scale=update.scale, dtype=wide)
-            base = rows.clone()
-            rows.copy_(base.to(wide) + delta)
+        factor = update.factor(weight) if update.rescales else None
+        matrix = update.layout.matrix(merged)
+        for rows, pairs, own in _pieces(matrix, update.pairs(), factor=factor):
+            base, delta = rows.clone(), _delta(pairs, wide)
+            summed = base.to(wide) + delta
+            rows.copy_(summed if own is None else summed * own[:, None].to(wide))
             _refuse_not_finite(rows, base, delta=delta, name=name)
             # Judged in float64, where the sum of two float32 tensors is exact.
-            norms.append(torch.linalg.vector_norm(_wide(delta)))
-            errors.append(torch.linalg.vector_norm(_wide(rows) - (_wide(base) + _wide(delta))))
+            target = _wide(base) + _wide(delta)
+            if own is None:
+                norms.append(torch.linalg.vector_norm(_wide(delta)))
+            else:
+                target = target * _wide(own)[:, None]
+                norms.append(torch.linalg.vector_norm(target - _wide(base)))
+            errors.append(torch.linalg.vector_norm(_wide(rows) - target))
     if weight.stride() != merged.stride():
         merged = torch.empty_like(weight).copy_(merged)
     return merged, _total(norms), _total(errors)
 
 
+def _delta(pairs: Sequence[Pair], dtype: torch.dtype) -> Tensor:
+    (a, b, scale), *rest = pairs
+    delta = dense_update(a, b, scale=scale, dtype=dtype)
+    for a, b, scale in rest:
+        delta += dense_update(a, b, scale=scale, dtype=dtype)
+    return delta
+
+
 def _pieces(
-    matrix: Tensor, factors: tuple[Tensor, Tensor]
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """A matrix [.., out, in] in ranges of rows with their A and B, at most PIECE scalars each."""
+    matrix: Tensor, pairs: Sequence[Pair], *, factor: Tensor | None
+) -> Iterator[tuple[Tensor, Sequence[Pair], Tensor | None]]:
+    """A matrix [.., out, in] in ranges of rows of at most PIECE scalars, with what changes them."""
     if matrix.dim() == 3:
-        for one, *own in zip(matrix, *factors, strict=True):
-            yield from _pieces(one, (own[0], own[1]))
+        for index, one in enumerate(matrix):
+            own = None if factor is None else factor[index]
+            its = [(a[index], b[index], scale) for a, b, scale in pairs]
+            yield from _pieces(one, its, factor=own)
         return
-    a, b = factors
     step = max(1, PIECE // max(1, matrix.shape[1]))
     for start in range(0, matrix.shape[0], step):
-        yield matrix[start : start + step], a, b[start : start + step]
+        rows = slice(start, start + step)
+        own = None if factor is None else factor[rows]
+        yield matrix[rows], [(a, b[rows], scale) for a, b, scale in pairs], own
 
 
 def _wide(tensor: Tensor) -> Tensor:

@@ -19,9 +19,9 @@ def answer(model: nn.Module, probe: Any) -> list[Tensor]:
     runs in eval mode and without gradients; its mode and the random state are as before.
     Raises MergeError if the model cannot take the probe or answers nothing comparable.
     """
-    with _evaluating(model), torch.no_grad(), torch.random.fork_rng(devices=_devices(model)):
+    with evaluating(model), torch.no_grad(), torch.random.fork_rng(devices=_devices(model)):
         try:
-            output = _call(model, probe)
+            output = call(model, probe)
         except Exception as error:
             raise MergeError(
                 f"the model cannot answer the probe ({type(error).__name__}: {error}); give a "
@@ -59,7 +59,8 @@ def _share(before: Tensor, after: Tensor) -> Tensor:
 
 
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Every module in eval mode inside, in its own mode afterwards."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
@@ -74,7 +75,8 @@ def _devices(model: nn.Module) -> list[torch.device]:
     return sorted(devices, key=str)
 
 
-def _call(model: nn.Module, probe: Any) -> Any:
+def call(model: nn.Module, probe: Any) -> Any:
+    """The model's answer to a dict of keyword arguments, a sequence of arguments or one tensor."""
     if isinstance(probe, Tensor):
         return model(probe)
     if isinstance(probe, Mapping):

@@ -12,14 +12,23 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from verilora.errors import StateError
+from verilora.kernels.magnitude import Pair, row_norms
 from verilora.lora.layout import Layout
 
 
 class LowRankUpdate(nn.Module):
-    """ΔM = scale · B A for one parameter: A [.., rank, in], B [.., out, rank], both trainable."""
+    """ΔM = scale · B A for one parameter: A [.., rank, in], B [.., out, rank], both trainable.
+
+    Under a start from the weight itself, ΔM = scale · (B A - B₀ A₀) with the frozen pair that it
+    began with: the base's bits stay, and at the start ΔM is exactly zero. Under DoRA the rows of
+    M + ΔM get trained norms, `magnitude` [.., out].
+    """
 
     A: nn.Parameter
     B: nn.Parameter
+    A0: Tensor
+    B0: Tensor
+    magnitude: nn.Parameter
 
     def __init__(self, a: Tensor, b: Tensor, *, layout: Layout, alpha: float, scale: float) -> None:
         super().__init__()
@@ -29,20 +38,78 @@ class LowRankUpdate(nn.Module):
         self.rank = a.shape[-2]
         self.alpha = alpha
         self.scale = scale
+        self.started = False
+        """A0 and B0 are kept: what was trained is s(BA - B₀A₀)."""
+        self.residual = False
+        """They are subtracted; false where the base's weight was replaced (LoftQ)."""
+        self.rescales = False
+        """There is a magnitude."""
 
-    def factors(self, *, transposed: bool) -> tuple[Tensor, Tensor]:
-        """(A, B) for a module that stores its weight transposed or not.
+    def keep_start(self, *, subtracted: bool) -> None:
+        """Remembers A and B as they are now as the pair that training starts from."""
+        self.register_buffer("A0", self.A.detach().clone())
+        self.register_buffer("B0", self.B.detach().clone())
+        self.started, self.residual = True, subtracted
+
+    def keep_magnitude(self, weight: Tensor, dtype: torch.dtype) -> None:
+        """Adds the norms of the rows as they are now, so that nothing is changed by them.
+
+        Source: Liu et al. 2024, arXiv:2402.09353, eq. 5 (m is initialised with ‖W‖).
+        """
+        self.magnitude = nn.Parameter(self.norms(weight).to(dtype))
+        self.rescales = True
+
+    def factors(self, *, transposed: bool, start: bool = False) -> tuple[Tensor, Tensor]:
+        """(A, B), or the pair of the start, for a module that stores its weight transposed or not.
 
         A module that shares a tied weight in the other orientation (an embedding and its output
         layer) sees ΔMᵀ = scale · Aᵀ Bᵀ: the factors change places.
         """
+        a, b = (self.A0, self.B0) if start else (self.A, self.B)
         if transposed == self.layout.transposed:
-            return self.A, self.B
-        return self.B.transpose(-1, -2), self.A.transpose(-1, -2)
+            return a, b
+        return b.transpose(-1, -2), a.transpose(-1, -2)
+
+    def pairs(self) -> list[Pair]:
+        """What is added to the weight: one pair with its scale, or the start's too, negative."""
+        own = (self.A, self.B, self.scale)
+        return [own, (self.A0, self.B0, -self.scale)] if self.residual else [own]
 
     def dense(self, dtype: torch.dtype = torch.float32) -> Tensor:
-        """scale · BA in the parameter's own shape; zeros outside a fused part."""
-        return self.layout.dense(self.A, self.B, scale=self.scale, dtype=dtype)
+        """ΔM in the parameter's own shape; zeros outside a fused part. No magnitude in it."""
+        total = self.dense_pair(dtype)
+        return total - self.dense_pair(dtype, start=True) if self.residual else total
+
+    def dense_pair(self, dtype: torch.dtype = torch.float32, *, start: bool = False) -> Tensor:
+        """scale · BA of one pair alone, as `dense`."""
+        a, b = (self.A0, self.B0) if start else (self.A, self.B)
+        return self.layout.dense(a, b, scale=self.scale, dtype=dtype)
+
+    def norms(self, weight: Tensor) -> Tensor:
+        """Norms of the own rows of M + ΔM, [.., out], for the base's weight; no gradient."""
+        return row_norms(self.layout.matrix(weight.detach().contiguous()), self.pairs())
+
+    def factor(self, weight: Tensor) -> Tensor:
+        """As `factor_of`, for the base's weight in its own shape."""
+        return self.factor_of(self.layout.matrix(weight.detach().contiguous()))
+
+    def factor_of(self, matrix: Tensor) -> Tensor:
+        """What each own row of M + ΔM is multiplied with, [.., out]: magnitude / norm.
+
+        1 for a row of zeros, which has no direction. Differentiable in the magnitude alone
+        (arXiv:2402.09353, section 4.3).
+        """
+        norms = row_norms(matrix, self.pairs())
+        there = norms > 0
+        return torch.where(there, self.magnitude / torch.where(there, norms, 1.0), 1.0)
+
+    def difference(self) -> tuple[Tensor, Tensor]:
+        """(A, B) in float64 on the CPU whose product is BA, or BA - B₀A₀ without cancellation."""
+        a, b = (factor.detach().cpu().double() for factor in (self.A, self.B))
+        if not self.started:
+            return a, b
+        first, second = (factor.cpu().double() for factor in (self.A0, self.B0))
+        return torch.cat([a - first, first], -2), torch.cat([b, b - second], -1)
 
     def extra_repr(self) -> str:
         """Shapes for the model's printed form."""
@@ -59,6 +126,10 @@ class UpdateSet(nn.ModuleDict):
 
     def __init__(self, updates: dict[str, LowRankUpdate], *, dropout: float = 0.0) -> None:
         super().__init__(updates)
+        self.residual = any(update.residual for update in updates.values())
+        self.rescales = any(update.rescales for update in updates.values())
+        self.plain = not (self.residual or self.rescales)
+        """Nothing but scale · BA is added: the common case, and the fast one."""
         self.dropout = dropout
         self.merged = False
         self.kept: dict[str, Tensor] = {}
@@ -93,10 +164,19 @@ class UpdateSet(nn.ModuleDict):
         deltas = [update.dense(wide) for update in self.of(parameter)]
         total = sum(deltas[1:], start=deltas[0])
         # In place on a tensor of our own: the only one of the weight's size beside the result.
-        effective = total.add_(weight).to(weight.dtype)
+        effective = total.add_(weight)
+        if self.rescales:
+            effective = effective * self.row_factors(parameter, weight).to(wide)
+        effective = effective.to(weight.dtype)
         if self.seen is not None:
             self.seen[key] = effective
         return effective
+
+    def row_factors(self, parameter: str, weight: Tensor) -> Tensor:
+        """Of every row of M, shaped to be multiplied with the parameter; 1 for rows of no part."""
+        updates = self.of(parameter)
+        layout = updates[0].layout
+        return layout.spread([(update.layout.rows, update.factor(weight)) for update in updates])
 
     def drop(self, x: Tensor) -> Tensor:
         """Dropout of the adapter's input alone, while training."""

@@ -7,15 +7,16 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from verilora.errors import ConfigError, nearest
+from verilora.records.combinations import combination_faults
 from verilora.records.forms import LARGEST, form_of, plain
 
 SCALE_RULES = ("lora", "rslora")
-INITS = ("kaiming", "gaussian")
-WEIGHT_RULES = ("lora",)
-BIASES = ("none",)
+INITS = ("kaiming", "gaussian", "orthogonal", "pissa", "olora", "loftq", "eva")
+WEIGHT_RULES = ("lora", "dora")
+BIASES = ("none", "lora_only", "all")
 TIED = ("refuse", "shared", "untie")
 DTYPES = ("float32", "bfloat16", "float16")
 ALL_LINEAR = "all-linear"
@@ -27,8 +28,12 @@ class LoraConfig:
     """What `attach` does to a model. Frozen; every fault is told at once by ConfigError.
 
     Source: Hu et al. 2021, arXiv:2106.09685, section 4 (rank, alpha);
-    Kalajdzievski 2023, arXiv:2312.03732 (scale_rule "rslora").
+    Kalajdzievski 2023, arXiv:2312.03732 (scale_rule "rslora"); Liu et al. 2024, arXiv:2402.09353
+    (weight_rule "dora"). The starts have theirs in `lora/starts/`.
     """
+
+    LATER: ClassVar[frozenset[str]] = frozenset({"loftq_rounds", "rank_spread"})
+    """Fields that came after the first form: left out of `to_mapping` at their default."""
 
     rank: int = 8
     """Columns of B and rows of A."""
@@ -55,17 +60,23 @@ class LoraConfig:
     fused_sizes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Fused projection -> rows of each part in order; by default from the model's own config."""
     bias: str = "none"
-    """Which biases are trained too."""
+    """Biases trained too: "none", "lora_only" (of the adapted modules), "all" (of the model)."""
     scale_rule: str = "lora"
     init: str = "kaiming"
-    """Start of A ("kaiming" uniform, or "gaussian" with deviation 1/rank); B starts at zero."""
+    """Start of A and B: B zero and A "kaiming" uniform, "gaussian" (deviation 1/rank) or "eva"
+    (from the layer's inputs); "orthogonal"; or a part of the weight: "pissa", "olora", "loftq"."""
     weight_rule: str = "lora"
+    """What becomes of W + ΔW: "lora" takes it as it is, "dora" gives each row a trained norm."""
     tied: str = "refuse"
     """A targeted weight that another module shares: refuse, "shared" delta, or "untie" first."""
     seed: int = 0
     """With module path and shape, fixes the initial values."""
     dtype: str = "float32"
     """Storage of A and B; they are cast to the activations, never the other way round."""
+    loftq_rounds: int = 1
+    """Of quantising and decomposing in turn, for init "loftq"."""
+    rank_spread: float = 2.0
+    """For init "eva": a layer's rank is at most so many times its own; 1 spreads nothing."""
 
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):
@@ -92,11 +103,15 @@ class LoraConfig:
         return dataclasses.replace(self, **changes)
 
     def to_mapping(self) -> dict[str, Any]:
-        """Plain JSON data with every field, lists for tuples.
+        """Plain JSON data, lists for tuples; without a field of `LATER` that has its default.
 
         `fused_sizes` gives [part, rows] pairs: their order is meant, and JSON objects have none.
         """
-        data = {item.name: plain(getattr(self, item.name)) for item in dataclasses.fields(self)}
+        data = {
+            item.name: plain(getattr(self, item.name))
+            for item in dataclasses.fields(self)
+            if item.name not in self.LATER or getattr(self, item.name) != item.default
+        }
         sizes = self.fused_sizes.items()
         return {**data, "fused_sizes": {key: plain(tuple(part.items())) for key, part in sizes}}
 
@@ -170,6 +185,10 @@ def _check_numbers(config: LoraConfig) -> list[str]:
         faults.append(f"dropout is {config.dropout!r}; a number from 0 up to, not with, 1")
     if not _whole(config.seed) or config.seed < 0:
         faults.append(f"seed is {config.seed!r}; a whole number from 0 to 2^53 - 1 is wanted")
+    if not _whole(config.loftq_rounds) or config.loftq_rounds < 1:
+        faults.append(f"loftq_rounds is {config.loftq_rounds!r}; a whole number of at least 1")
+    if not _number(config.rank_spread) or config.rank_spread < 1:
+        faults.append(f"rank_spread is {config.rank_spread!r}; a number of at least 1 is wanted")
     return faults
 
 
@@ -261,4 +280,7 @@ def _check_layers(config: LoraConfig) -> list[str]:
     return [f"layers is {layers!r}; a list of whole numbers from 0 is wanted, or None"]
 
 
-_CHECKS = (_check_numbers, _check_choices, _check_names, _check_patterns, _check_layers)
+_CHECKS = (
+    *(_check_numbers, _check_choices, _check_names, _check_patterns, _check_layers),
+    combination_faults,
+)

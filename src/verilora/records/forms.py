@@ -79,6 +79,7 @@ def _ordered(parts: Any) -> Any:
 
 _FORMS: dict[str, Callable[[Any], Any]] = {
     "alpha": _number_form,
+    "rank_spread": _number_form,
     "dropout": lambda value: float(value) if type(value) is int and abs(value) <= 1 else value,
     "target_modules": _names_or_rule,
     "exclude_modules": lambda value: None if value is None else _names_or_rule(value),

@@ -109,8 +109,8 @@ def test_targets(comparison: Comparison) -> None:
 
 def test_kinds() -> None:
     assert kind_faults([A, B]) == []
-    told = kind_faults(["base_model.model.0.lora_magnitude_vector", "0.lora_A.weight"])
-    assert "a magnitude of DoRA, which verilora does not have yet" in told[0]
+    told = kind_faults(["base_model.model.0.lora_B.bias", "0.lora_A.weight"])
+    assert "a bias of the adapter (lora_bias), which verilora does not have yet" in told[0]
     assert "1 tensors do not start with" in told[1]
 
 

@@ -7,6 +7,7 @@ import pytest
 from verilora.lora.formats.peft.names import (
     FactorName,
     factor_names,
+    is_update,
     parse_factor,
     unknown_kind,
     unwrapped,
@@ -52,6 +53,8 @@ def test_wrappers_lie_around_everything_inside() -> None:
 
 
 def test_kinds_that_are_no_plain_lora() -> None:
-    assert "DoRA" in (unknown_kind("base_model.model.q.lora_magnitude_vector") or "")
+    assert unknown_kind("base_model.model.q.lora_magnitude_vector") is None
+    assert is_update("base_model.model.q.lora_magnitude_vector")
+    assert not is_update("base_model.model.q.base_layer.bias")
     assert "lora_bias" in (unknown_kind("base_model.model.q.lora_B.bias") or "")
     assert unknown_kind("base_model.model.q.lora_B.weight") is None

@@ -150,7 +150,7 @@ TENSORS: dict[str, tuple[Change, str]] = {
     ),
     "dora": (
         _put(f"{QUERY}.lora_magnitude_vector", torch.ones(16)),
-        "is a magnitude of DoRA, which verilora does not have yet",
+        "lora_magnitude_vector' belongs to nothing that is adapted",
     ),
     "bias of the adapter": (
         _put(f"{QUERY}.lora_B.bias", torch.ones(16)),
@@ -225,7 +225,7 @@ def test_an_alpha_edited_in_verilora_json(
         ({"r": 3}, "(3, 16) is wanted for rank 3"),
         ({"rank_pattern": {"query": 5}}, "(5, 16) is wanted for rank 5"),
         ({"lora_alpha": 0}, "lora_alpha is 0"),
-        ({"use_dora": True}, "use_dora is set"),
+        ({"use_dora": True}, "lora_magnitude_vector' is missing"),
         ({"init_lora_weights": "pissa"}, "changes the base before training"),
         ({"target_modules": ["query", "value", "key"]}, "whose updates are not in the file"),
         ({"modules_to_save": ["classifier", "pooler_x", "lm_head"]}, None),

@@ -147,7 +147,7 @@ def change(edit: Callable[[dict[str, torch.Tensor]], Any]) -> Callable[[Path], N
 
 def edit_config(directory: Path) -> None:
     path = directory / "adapter_config.json"
-    path.write_text(json.dumps({**json.loads(path.read_bytes()), "use_dora": True}))
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), "lora_bias": True}))
 
 
 @pytest.mark.parametrize(
@@ -155,16 +155,12 @@ def edit_config(directory: Path) -> None:
     [
         (lambda d: (d / WEIGHTS).write_bytes(b"\0" * 40), "cannot be loaded"),
         (lambda d: (d / WEIGHTS).unlink(), "is missing"),
-        (edit_config, "use_dora is set"),
+        (edit_config, "lora_bias is set"),
         (
             lambda d: save_file({k: v + 1 for k, v in load_file(d / WEIGHTS).items()}, d / WEIGHTS),
             "was changed since it was written",
         ),
         (change(lambda t: t["base_model.model.q.lora_A.weight"].fill_(float("nan"))), "NaN"),
-        (
-            change(lambda t: t.update({"base_model.model.q.lora_magnitude_vector": torch.ones(6)})),
-            "DoRA",
-        ),
     ],
 )
 def test_files_at_fault_are_refused(saved: Path, damage: Callable[[Path], Any], told: str) -> None:
@@ -180,6 +176,12 @@ def test_a_tensor_missing_or_beyond_is_a_difference(saved: Path) -> None:
     change(lambda t: t.pop("base_model.model.q.lora_A.weight"))(saved)
     (told,) = open_start(adapted(2), saved, head=["head"]).differences
     assert told == "an adapter of 'q' is asked for, and the file has none"
+
+
+def test_magnitudes_beyond_are_a_difference(saved: Path) -> None:
+    change(lambda t: t.update({"base_model.model.q.lora_magnitude_vector": torch.ones(6)}))(saved)
+    (told,) = open_start(adapted(2), saved, head=["head"]).differences
+    assert told == 'the file has magnitudes (weight_rule "dora"), where none are asked for'
 
 
 def test_a_model_without_an_adapter_has_no_start(saved: Path) -> None:

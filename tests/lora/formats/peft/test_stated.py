@@ -50,8 +50,8 @@ def test_everything_that_peft_writes_at_its_default_is_understood() -> None:
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "another method": ({"peft_type": "IA3"}, "peft_type is 'IA3'; 'LORA' is wanted"),
     "no method": ({"peft_type": ...}, "peft_type is None"),
-    "dora": ({"use_dora": True}, "use_dora is set: DoRA"),
-    "biases": ({"bias": "lora_only"}, "bias is 'lora_only'"),
+    "dora": ({"use_dora": 1}, "use_dora is 1; true or false"),
+    "biases": ({"bias": "some"}, "bias is 'some'; one of"),
     "bias of the adapter": ({"lora_bias": True}, "lora_bias is set"),
     "tokens": ({"trainable_token_indices": [1]}, "trainable_token_indices is set"),
     "replication": ({"layer_replication": [[0, 4]]}, "layer_replication is set"),
@@ -125,7 +125,7 @@ def test_what_means_nothing_is_passed_over(changes: dict[str, Any]) -> None:
 
 def test_faults_are_told_together() -> None:
     with pytest.raises(StatedError) as caught:
-        _read(use_dora=True, r=0, bias="all", use_magic=1)
+        _read(use_dora=3, r=0, bias="some", use_magic=1)
     assert len(caught.value.faults) == 4
 
 

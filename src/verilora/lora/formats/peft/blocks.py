@@ -48,6 +48,11 @@ class Block:
         """Of the pair in the file."""
         return self.form.rank
 
+    @property
+    def rescales(self) -> bool:
+        """It has a magnitude beside its pair (DoRA)."""
+        return self.parts[0].rescales
+
 
 def blocks_of(
     model: nn.Module,
@@ -80,7 +85,7 @@ def wrappers_of(sites: Sequence[Site]) -> Mapping[str, int]:
 
 def form_for(module: nn.Module, part: Part, *, bare: bool) -> Form:
     """The form of a single update of the module."""
-    layout, rank = part.layout, part.rank
+    layout, rank = part.layout, part.stored_rank
     out, inner = layout.out_features, layout.in_features
     if layout.experts:
         return Experts(rank, layout.experts, out, inner)
@@ -130,7 +135,7 @@ def _module_form(site: Site) -> tuple[Form, tuple[Part, ...]]:
     layout = parts[0].layout
     out, inner = layout.matrix_shape
     rows = tuple(part.layout.rows for part in parts if part.layout.rows)
-    return Fused(parts[0].rank, rows, out, inner), parts
+    return Fused(parts[0].stored_rank, rows, out, inner), parts
 
 
 def _with_alpha(block: Block, *, root: bool) -> Block:

@@ -15,6 +15,7 @@ from torch import nn
 from verilora.lora.formats.faults import few
 from verilora.lora.formats.peft.blocks import Block
 from verilora.lora.formats.peft.inventory import Inventory
+from verilora.lora.formats.peft.magnitudes import magnitude_name, magnitude_shape
 from verilora.lora.formats.peft.names import PREFIX, parse_factor, unknown_kind, unwrapped
 from verilora.lora.formats.peft.nesting import nesting_fault, prefix_fault
 from verilora.lora.formats.peft.patterns import named_parameters
@@ -38,7 +39,7 @@ class Comparison:
     def name_faults(self) -> list[str]:
         """Tensors that are missing, and tensors that nothing needs."""
         wanted = {*self.inventory.saved, *self.inventory.echoes}
-        wanted.update(n for block in self.inventory.blocks for n in (block.a_name, block.b_name))
+        wanted.update(name for block in self.inventory.blocks for name in shapes_of(block))
         missing = sorted(wanted - set(self.entries))
         extra = sorted(set(self.entries) - wanted - set(self.copies))
         modules = base_modules(self.model)
@@ -66,8 +67,7 @@ class Comparison:
                 yield f"'{name}' is {entry.dtype}, the model's is {tensor.dtype}"
 
     def _factor_faults(self, block: Block) -> Iterator[str]:
-        shapes = {block.a_name: block.form.a_shape, block.b_name: block.form.b_shape}
-        for name, shape in shapes.items():
+        for name, shape in shapes_of(block).items():
             entry = self.entries.get(name)
             if entry is not None and entry.dtype not in FLOATS:
                 yield f"'{name}' is {entry.dtype}; a floating-point dtype is wanted"
@@ -105,6 +105,14 @@ class Comparison:
                 yield f"adapter_config.json does not target {few(strange)}, whose updates are there"
         if lost:
             yield f"adapter_config.json targets {few(lost)}, whose updates are not in the file"
+
+
+def shapes_of(block: Block) -> dict[str, tuple[int, ...]]:
+    """Name and shape of each tensor of the block."""
+    shapes = {block.a_name: block.form.a_shape, block.b_name: block.form.b_shape}
+    if block.rescales:
+        shapes[magnitude_name(block)] = magnitude_shape(block)
+    return shapes
 
 
 def kind_faults(names: Sequence[str]) -> list[str]:

@@ -42,7 +42,7 @@ def config_of(model: nn.Module, inventory: Inventory) -> dict[str, Any]:
     found = {
         "peft_type": "LORA",
         "base_model_name_or_path": base_name(model),
-        "bias": "none",
+        "bias": inventory.config.bias,
         "inference_mode": True,
         "r": rank,
         "lora_alpha": alpha,
@@ -58,6 +58,7 @@ def config_of(model: nn.Module, inventory: Inventory) -> dict[str, Any]:
         "rank_pattern": patterns_for(ranks, rank),
         "alpha_pattern": patterns_for(alphas, alpha),
         "target_parameters": _parameter_names(inventory, modules),
+        "use_dora": inventory.config.weight_rule == "dora",
         "use_rslora": inventory.config.scale_rule == "rslora",
     }
     return found | {key: value for key, value in optional.items() if value}

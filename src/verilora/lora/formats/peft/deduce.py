@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from verilora.lora.formats.faults import few
-from verilora.lora.formats.peft.names import PREFIX, WRAPPED, parse_factor, unwrapped
+from verilora.lora.formats.peft.names import PREFIX, WRAPPED, is_update, parse_factor, unwrapped
 from verilora.lora.formats.peft.naming import (
     every_path,
     exactly,
@@ -81,6 +81,8 @@ class Deduction:
             scale_rule="rslora" if stated.root else "lora",
             init="gaussian" if stated.gaussian else "kaiming",
             tied="untie",
+            bias=stated.bias,
+            weight_rule="dora" if stated.dora else "lora",
             dtype=_common_dtype(self.entries),
         )
 
@@ -186,7 +188,8 @@ def _sorted_names(names: Iterable[str]) -> tuple[dict[str, dict[int, dict[str, s
     for name in names:
         parsed = parse_factor(name)
         if parsed is None:
-            plain.append(name)
+            if not is_update(name):
+                plain.append(name)
         else:
             levels = factors.setdefault(parsed.path, {})
             levels.setdefault(parsed.depth, {})[parsed.factor] = name

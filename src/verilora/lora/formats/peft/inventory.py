@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from verilora.lora.attachment import attachment_of
+from verilora.lora.biases import biases_to_train
 from verilora.lora.blueprint import draw_blueprints
 from verilora.lora.formats.peft.blocks import Block, blocks_of, wrappers_of
-from verilora.lora.formats.peft.names import PREFIX, wrapped
+from verilora.lora.formats.peft.names import PREFIX, WRAPPED, wrapped
 from verilora.lora.formats.peft.sites import Site, attached_sites, planned_sites
 from verilora.lora.targets import resolve
 from verilora.lora.tied import settle_ties, shared_parameters
@@ -31,7 +32,7 @@ class Inventory:
     whole: tuple[str, ...]
     """Paths of the modules trained whole."""
     saved: Mapping[str, str]
-    """Tensor name -> state name in the model, of the modules trained whole."""
+    """Tensor name -> state name in the model, of the modules trained whole and trained biases."""
     echoes: Mapping[str, str]
     """Tensor name -> state name whose values it repeats: PEFT knows no tie, so the module at the
     other end of a shared weight is written too."""
@@ -45,8 +46,8 @@ class Inventory:
 def attached_inventory(model: nn.Module) -> Inventory:
     """Of the adapter on the model. Raises StateError if there is none."""
     attachment = attachment_of(model)
-    sites = attached_sites(model)
-    return _inventory(model, attachment.config, sites=sites, whole=attachment.whole)
+    trained = (attachment.whole, attachment.biases)
+    return _inventory(model, attachment.config, sites=attached_sites(model), trained=trained)
 
 
 def planned_inventory(
@@ -60,7 +61,10 @@ def planned_inventory(
         model,
         config,
         sites=planned_sites(model, prints, config=config),
-        whole=resolved.whole,
+        trained=(
+            resolved.whole,
+            biases_to_train(model, prints, config=config, whole=resolved.whole),
+        ),
         reversed_nesting=reversed_nesting,
     )
 
@@ -70,9 +74,10 @@ def _inventory(
     config: LoraConfig,
     *,
     sites: Sequence[Site],
-    whole: tuple[str, ...],
+    trained: tuple[tuple[str, ...], tuple[str, ...]],
     reversed_nesting: frozenset[str] = frozenset(),
 ) -> Inventory:
+    whole, biases = trained
     root = config.scale_rule == "rslora"
     wrappers = wrappers_of(sites)
     saved = {
@@ -81,6 +86,7 @@ def _inventory(
         for name, value in model.get_submodule(path).state_dict(prefix=f"{path}.").items()
         if isinstance(value, Tensor)
     }
+    saved |= {_bias_name(name, sites, wrappers=wrappers): name for name in biases}
     echoes = dict(_echoes(model, sites, whole=whole)) if config.tied == "shared" else {}
     return Inventory(
         config,
@@ -106,6 +112,14 @@ def _echoes(
             alone = len(module.state_dict()) == 1 and id(module) not in inner
             if alone and _owner(other) not in adapted:
                 yield PREFIX + other, name
+
+
+def _bias_name(name: str, sites: Sequence[Site], *, wrappers: Mapping[str, int]) -> str:
+    """A trained bias in the file: that of an adapted module lies in the layer that PEFT wraps."""
+    path, _, own = name.rpartition(".")
+    adapted = {p for site in sites if not site.bare for p in (site.path, *site.partners)}
+    inner = f"{WRAPPED}." if path in adapted else ""
+    return f"{PREFIX}{wrapped(path, wrappers)}{'.' if path else ''}{inner}{own}"
 
 
 def _owner(name: str) -> str:

@@ -18,6 +18,8 @@ OWN_FILES = (WEIGHTS, CONFIG, CARD, SIDECAR, PICKLE)
 
 PREFIX = "base_model.model."
 WRAPPED = "base_layer"
+MAGNITUDE = ".lora_magnitude_vector"
+"""Ending of DoRA's norms."""
 _SUFFIXES = {
     ".lora_A.weight": ("A", False),
     ".lora_B.weight": ("B", False),
@@ -25,7 +27,6 @@ _SUFFIXES = {
     ".lora_embedding_B": ("B", True),
 }
 _UNKNOWN_KINDS = {
-    ".lora_magnitude_vector": "a magnitude of DoRA",
     ".lora_A.bias": "a bias of the adapter (lora_bias)",
     ".lora_B.bias": "a bias of the adapter (lora_bias)",
     ".trainable_tokens_delta": "single trained tokens (trainable_token_indices)",
@@ -63,6 +64,11 @@ def parse_factor(name: str) -> FactorName | None:
                 path, depth = path.removesuffix(f".{WRAPPED}"), depth + 1
             return FactorName(unwrapped(path), depth, factor, embedding)
     return None
+
+
+def is_update(name: str) -> bool:
+    """True for a factor or a magnitude."""
+    return name.endswith(MAGNITUDE) or parse_factor(name) is not None
 
 
 def unknown_kind(name: str) -> str | None:

@@ -56,7 +56,8 @@ def load_adapter(
         refuse(what, faults)
     if check_base and folder.sidecar is not None:
         refuse_other_base(folder.sidecar, base)
-    (fill_attached if attached else attach_filled)(model, values)
+    wanted = folder.sidecar.replaced if check_base and folder.sidecar is not None else {}
+    (fill_attached if attached else attach_filled)(model, values, replaced=wanted)
     return model
 
 

@@ -9,6 +9,7 @@
 | layers | path -> its updates (parameter, shape, rows, rank, alpha, scale ...) and tied modules |
 | trained | false if every update is zero |
 | results | as given to save_adapter |
+| replaced | only where the start replaced weights (LoftQ): name -> digest of what stood there |
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from torch import nn
 
 from verilora.errors import ConfigError, nearest
 from verilora.lora.attachment import base_tensors
-from verilora.lora.digests import base_digests
+from verilora.lora.digests import base_digests, replaced_digests
 from verilora.lora.formats.documents import DocumentError, compact_bytes, parse_document
 from verilora.lora.formats.peft.config import base_name
 from verilora.lora.formats.peft.inventory import Inventory
@@ -37,6 +38,7 @@ FORMAT = "verilora.adapter/1"
 LARGEST = 64 << 20
 """Bytes of a verilora.json that are read: a line for each tensor of the base."""
 _KEYS = {"format", "config", "files", "base", "layers", "trained", "results"}
+_MAY_BE = {"replaced"}
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -50,6 +52,8 @@ class Sidecar:
     """State name -> digest of each tensor of the base."""
     dtypes: tuple[str, ...]
     layers: Mapping[str, Any]
+    replaced: Mapping[str, str]
+    """State name -> digest of each weight that the start put in the place of the base's."""
 
 
 class SidecarError(ValueError):
@@ -70,6 +74,7 @@ def sidecar_of(
 ) -> dict[str, Any]:
     """The content of verilora.json for the adapter on the model. Hashes the whole base."""
     digests = base_digests(model)
+    replaced = replaced_digests(model)
     dtypes = {str(tensor.dtype).removeprefix("torch.") for _, tensor in base_tensors(model)}
     return {
         "format": FORMAT,
@@ -85,6 +90,7 @@ def sidecar_of(
         "layers": {site.path: site.facts() for site in inventory.sites},
         "trained": trained,
         "results": results,
+        **({"replaced": replaced} if replaced else {}),
     }
 
 
@@ -101,14 +107,22 @@ def read_sidecar(content: bytes) -> Sidecar:
         raise SidecarError([str(error)]) from error
     if found.get("format") != FORMAT:
         raise SidecarError([f"format is {found.get('format')!r}; {FORMAT!r} is wanted"])
-    faults = [f"unknown key '{key}'{nearest(key, _KEYS)}" for key in sorted(set(found) - _KEYS)]
+    unknown = sorted(set(found) - _KEYS - _MAY_BE)
+    faults = [f"unknown key '{key}'{nearest(key, _KEYS)}" for key in unknown]
     faults += [f"the key '{key}' is missing" for key in sorted(_KEYS - set(found))]
     faults = faults or list(_malformed(found))
     if faults:
         raise SidecarError(faults)
     base = found["base"]
     config = _config(found["config"])
-    return Sidecar(config, found["files"], base["tensors"], tuple(base["dtypes"]), found["layers"])
+    return Sidecar(
+        config,
+        found["files"],
+        base["tensors"],
+        tuple(base["dtypes"]),
+        found["layers"],
+        found.get("replaced", {}),
+    )
 
 
 def layer_faults(sidecar: Sidecar, sites: Sequence[Site]) -> list[str]:
@@ -142,6 +156,8 @@ def _malformed(found: Mapping[str, Any]) -> Iterator[str]:
         yield "base.digest is not that of the tensors listed with it; the file was edited"
     if not isinstance(found["layers"], dict):
         yield "layers is no object"
+    if not _digests(found.get("replaced", {})):
+        yield "replaced gives no digests"
     if not isinstance(found["trained"], bool):
         yield "trained is neither true nor false"
 

@@ -9,12 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from verilora.lora.attachment import attachment_of, each_update_set, updates_of
 from verilora.lora.blueprint import Blueprint, pattern_path
 from verilora.lora.layers import CONVOLUTIONS
 from verilora.lora.layout import Layout
+from verilora.lora.starts.choose import RESIDUAL
 from verilora.lora.update import LowRankUpdate, UpdateSet
 from verilora.records.adapter import LoraConfig
 
@@ -30,6 +32,15 @@ class Part:
     rank: int
     alpha: float
     scale: float
+    started: bool = False
+    """It began as a part of the weight: the file has its pair, and the first one with a minus."""
+    rescales: bool = False
+    """It has a magnitude (DoRA)."""
+
+    @property
+    def stored_rank(self) -> int:
+        """Of the pair [A; A₀], [B, -B₀] in the file, which fits the untouched base."""
+        return 2 * self.rank if self.started else self.rank
 
     def facts(self) -> dict[str, Any]:
         """Plain JSON data, for `verilora.json`."""
@@ -43,6 +54,7 @@ class Part:
             "rank": self.rank,
             "alpha": self.alpha,
             "scale": self.scale,
+            **({"started": True} if self.started else {}),
         }
 
 
@@ -93,14 +105,26 @@ def planned_sites(
 
 
 def factors_of(model: nn.Module, site: Site) -> dict[str, Factors]:
-    """Name of each part -> its A and B as they lie on the model."""
+    """Name of each part -> its A and B as they lie on the model; copies where it is started."""
+    return {name: _stored(update) for name, update in named_updates(model, site).items()}
+
+
+def named_updates(model: nn.Module, site: Site) -> dict[str, LowRankUpdate]:
+    """Name of each part -> its update on the model."""
     updates = updates_of(model, site.path)
-    found: dict[str, Factors] = {}
+    found = {}
     for part in site.parts:
         update = updates[part.name]
         assert isinstance(update, LowRankUpdate)
-        found[part.name] = (update.A, update.B)
+        found[part.name] = update
     return found
+
+
+def _stored(update: LowRankUpdate) -> Factors:
+    if not update.started:
+        return update.A, update.B
+    with torch.no_grad():
+        return torch.cat([update.A, update.A0], -2), torch.cat([update.B, -update.B0], -1)
 
 
 def base_modules(model: nn.Module) -> Mapping[str, nn.Module]:
@@ -118,12 +142,14 @@ def base_modules(model: nn.Module) -> Mapping[str, nn.Module]:
 def _attached_part(name: str, updates: UpdateSet) -> Part:
     update = updates[name]
     assert isinstance(update, LowRankUpdate)
-    return Part(name, update.layout, update.rank, update.alpha, update.scale)
+    facts = update.rank, update.alpha, update.scale, update.started, update.rescales
+    return Part(name, update.layout, *facts)
 
 
 def _planned_part(path: str, name: str, *, layout: Layout, config: LoraConfig) -> Part:
     where = pattern_path(path, layout)
-    return Part(name, layout, config.rank_of(where), config.alpha_of(where), config.scale(where))
+    numbers = config.rank_of(where), config.alpha_of(where), config.scale(where)
+    return Part(name, layout, *numbers, config.init in RESIDUAL, config.weight_rule == "dora")
 
 
 def _is_bare(module: nn.Module, rules: Iterable[str], *, config: LoraConfig) -> bool:

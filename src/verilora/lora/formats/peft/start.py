@@ -17,13 +17,20 @@ from torch import nn
 
 from verilora.lora.formats.faults import few, refuse
 from verilora.lora.formats.peft.basecheck import Base, refuse_other_base
-from verilora.lora.formats.peft.compare import Comparison, kind_faults
+from verilora.lora.formats.peft.compare import Comparison, kind_faults, shapes_of
 from verilora.lora.formats.peft.fill import fill_attached
 from verilora.lora.formats.peft.folder import Folder, open_folder
 from verilora.lora.formats.peft.inventory import Inventory, attached_inventory
-from verilora.lora.formats.peft.names import PREFIX, WEIGHTS, parse_factor, unwrapped
+from verilora.lora.formats.peft.names import (
+    MAGNITUDE,
+    PREFIX,
+    WEIGHTS,
+    is_update,
+    parse_factor,
+    unwrapped,
+)
 from verilora.lora.formats.peft.sidecar import layer_faults
-from verilora.lora.formats.peft.sites import Factors, factors_of
+from verilora.lora.formats.peft.sites import Factors, factors_of, named_updates
 from verilora.lora.formats.peft.values import Values
 from verilora.records.digests import digest_file
 
@@ -124,11 +131,17 @@ def _other_targets(comparison: Comparison) -> Iterator[str]:
     extra = dict.fromkeys(_path(name) for name in there if name not in wanted)
     if extra:
         yield f"the file has an adapter of {few(list(extra))}, where none is asked for"
+    norms = {name for name in comparison.entries if name.endswith(MAGNITUDE)}
+    asked = {name for block in blocks for name in shapes_of(block) if name.endswith(MAGNITUDE)}
+    if norms - asked:
+        yield 'the file has magnitudes (weight_rule "dora"), where none are asked for'
+    elif asked - norms:
+        yield 'magnitudes are asked for (weight_rule "dora"), and the file has none'
 
 
 def _other_whole(comparison: Comparison) -> Iterator[str]:
     saved = {**comparison.inventory.saved, **comparison.inventory.echoes}
-    plain = [name for name in comparison.entries if not parse_factor(name)]
+    plain = [name for name in comparison.entries if not is_update(name)]
     missing = dict.fromkeys(_owner(name) for name in saved if name not in comparison.entries)
     if missing:
         yield f"{few(list(missing))} is to be trained whole, and the file has no values of it"
@@ -172,12 +185,14 @@ def _without(inventory: Inventory, paths: tuple[str, ...]) -> Inventory:
 
 def _used(names: Iterable[str], left_out: Iterable[str]) -> list[str]:
     paths = tuple(left_out)
-    return [name for name in names if parse_factor(name) or not _within(_state(name), paths)]
+    return [name for name in names if is_update(name) or not _within(_state(name), paths)]
 
 
 def _cast(model: nn.Module, values: Values) -> None:
     """What trains has the dtype that was asked for, not the file's."""
     for site in values.inventory.sites:
+        updates, norms = named_updates(model, site), values.magnitudes.get(site.path, {})
+        norms.update({name: value.to(updates[name].A.dtype) for name, value in norms.items()})
         own, given = factors_of(model, site), values.factors[site.path]
         given.update({name: _as(pair, own[name]) for name, pair in given.items()})
 

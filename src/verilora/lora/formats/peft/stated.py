@@ -15,6 +15,7 @@ from verilora.errors import nearest
 from verilora.lora.formats.documents import DocumentError, parse_document
 from verilora.lora.formats.peft.forms import alpha_for
 from verilora.lora.formats.peft.patterns import Targeting, value_for, wildness
+from verilora.records.adapter import BIASES
 
 LARGEST = 1 << 20
 """Bytes of an adapter_config.json that are read."""
@@ -47,7 +48,6 @@ _BEYOND = {
     "monteclora_config": "Monte Carlo sampling of adapters",
     "trainable_token_indices": "single trained tokens",
     "use_bdlora": "block-diagonal factors",
-    "use_dora": "DoRA's magnitudes",
     "use_qalora": "QA-LoRA's pooled inputs",
     "velora_config": "VeLoRA's compressed activations",
 }
@@ -72,6 +72,9 @@ class Stated:
     rank_pattern: Mapping[str, int]
     alpha_pattern: Mapping[str, float]
     gaussian: bool
+    bias: str = "none"
+    dora: bool = False
+    """Rows have trained norms (use_dora)."""
     unknown: tuple[str, ...] = ()
     """Keys that no PEFT up to 0.21 writes; all of them are null, false or empty."""
 
@@ -127,8 +130,6 @@ def _beyond(found: Mapping[str, Any], carried: Container[str]) -> Iterator[str]:
     for key, what in _BEYOND.items():
         if found.get(key) and key not in carried:
             yield f"{key} is set: {what}, which verilora does not have yet"
-    if found.get("bias", "none") != "none" and "bias" not in carried:
-        yield f"bias is {found['bias']!r}: trained biases, which verilora does not have yet"
     yield from _start(found.get("init_lora_weights", True))
 
 
@@ -158,7 +159,7 @@ def _not_known(found: Mapping[str, Any]) -> list[str]:
 
 
 def _known() -> set[str]:
-    return {*_FIELDS, *_HARMLESS, *_BEYOND, "peft_type", "bias", "init_lora_weights"}
+    return {*_FIELDS, *_HARMLESS, *_BEYOND, "peft_type", "init_lora_weights"}
 
 
 def _malformed(found: Mapping[str, Any]) -> Iterator[str]:
@@ -213,6 +214,8 @@ def _stated(found: Mapping[str, Any]) -> Stated:
         rank_pattern=found.get("rank_pattern") or {},
         alpha_pattern=found.get("alpha_pattern") or {},
         gaussian=found.get("init_lora_weights") == "gaussian",
+        bias=found.get("bias") or "none",
+        dora=bool(found.get("use_dora")),
         unknown=tuple(_not_known(found)),
     )
 
@@ -272,6 +275,7 @@ def _by_pattern(valid: Callable[[Any], bool]) -> Callable[[Any], bool]:
 # Key -> (what is valid, in words).
 _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "alpha_pattern": (_by_pattern(_alpha), "numbers above 0 by name"),
+    "bias": (lambda v: v is None or v in BIASES, 'one of "none", "lora_only", "all"'),
     "ensure_weight_tying": (_flag, "true or false"),
     "exclude_modules": (_rule_or_names, "a list of names or a regular expression"),
     "fan_in_fan_out": (_flag, "true or false"),
@@ -285,5 +289,6 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "target_modules": (_rule_or_names, "a list of names or a regular expression"),
     "target_parameters": (_maybe_names, "a list of names"),
     "task_type": (_maybe_text, "a name"),
+    "use_dora": (_flag, "true or false"),
     "use_rslora": (_flag, "true or false"),
 }

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from verilora.lora.formats.peft.blocks import Block
 from verilora.lora.formats.peft.forms import FormError
 from verilora.lora.formats.peft.inventory import Inventory
+from verilora.lora.formats.peft.magnitudes import faults_of, magnitude_name, unpack
 from verilora.lora.formats.peft.sites import Factors
 
 
@@ -28,8 +29,13 @@ class Values:
         """Path -> part -> (A, B), in the file's dtype."""
         self.whole: dict[str, Tensor] = {}
         """State name -> value of the modules trained whole, in the model's dtype."""
+        self.magnitudes: dict[str, dict[str, Tensor]] = {}
+        """Path -> part -> norms of its rows (DoRA), in the file's dtype."""
         for block in inventory.blocks:
             self._take_factors(block, tensors)
+            if block.rescales:
+                self._take_magnitude(block, tensors[magnitude_name(block)])
+        self.faults += faults_of(tensors)
         self._take_whole(model.state_dict(keep_vars=True), tensors)
 
     def _take_factors(self, block: Block, tensors: Mapping[str, Tensor]) -> None:
@@ -46,6 +52,14 @@ class Values:
                 f"'{block.target}' shares the weight of '{block.site.path}', but its update in "
                 "the file is another one"
             )
+
+    def _take_magnitude(self, block: Block, tensor: Tensor) -> None:
+        weight = block.site.module._parameters["weight"]
+        assert weight is not None
+        try:
+            self.magnitudes[block.site.path] = unpack(block, tensor, weight=weight)
+        except FormError as error:
+            self.faults.append(f"the magnitude of '{block.target}' {error}")
 
     def _take_whole(self, state: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> None:
         for name, own in self.inventory.saved.items():

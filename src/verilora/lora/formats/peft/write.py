@@ -12,12 +12,14 @@ from torch import Tensor, nn
 
 from verilora.atomic import refuse_occupied, write_directory
 from verilora.errors import AdapterFileError, OutputError, StateError, told_together
-from verilora.lora.attachment import Attachment, attachment_of
+from verilora.lora.attachment import Attachment, attachment_of, base_tensors
+from verilora.lora.explain import explain
 from verilora.lora.formats.documents import DocumentError, document_bytes, plain_data
 from verilora.lora.formats.faults import few
 from verilora.lora.formats.peft.card import card_of
 from verilora.lora.formats.peft.config import config_of
 from verilora.lora.formats.peft.inventory import Inventory, attached_inventory
+from verilora.lora.formats.peft.magnitudes import magnitude_name, magnitudes_of, pack
 from verilora.lora.formats.peft.names import CARD, CONFIG, OWN_FILES, SIDECAR, WEIGHTS
 from verilora.lora.formats.peft.sidecar import LARGEST as LARGEST_SIDECAR
 from verilora.lora.formats.peft.sidecar import sidecar_of
@@ -72,12 +74,14 @@ def save_adapter(  # limit: results are given by place in INTERFACES
 def _tensors(model: nn.Module, inventory: Inventory) -> dict[str, Tensor]:
     """Tensor name -> value, of all that the file holds."""
     own = {site.path: factors_of(model, site) for site in inventory.sites}
+    base = dict(base_tensors(model))
     found: dict[str, Tensor] = {}
     faults = []
     for block in inventory.blocks:
         pairs = [own[block.site.path][part.name] for part in block.parts]
         for part, (a, b) in zip(block.parts, pairs, strict=True):
-            wanted = part.layout.a_shape(part.rank), part.layout.b_shape(part.rank)
+            rank = part.stored_rank
+            wanted = part.layout.a_shape(rank), part.layout.b_shape(rank)
             if (tuple(a.shape), tuple(b.shape)) != wanted:
                 faults.append(
                     f"'{block.target}' has factors {tuple(a.shape)} and {tuple(b.shape)}; "
@@ -85,6 +89,10 @@ def _tensors(model: nn.Module, inventory: Inventory) -> dict[str, Tensor]:
                 )
         if not faults:
             found[block.a_name], found[block.b_name] = block.form.pack(pairs)
+            if block.rescales:
+                norms = magnitudes_of(model, block.site)
+                weight = base[f"{block.site.path}.weight"]
+                found[magnitude_name(block)] = pack(block, norms, weight=weight)
     if faults:
         raise StateError(told_together("the adapter cannot be saved", faults))
     state = model.state_dict(keep_vars=True)
@@ -159,7 +167,10 @@ def _refuse_foreign(path: Path, *, overwrite: bool) -> None:
 
 
 def _is_trained(model: nn.Module, inventory: Inventory) -> bool:
-    """True if any update has two factors that are not zero."""
+    """True if any update has two factors that are not zero, or is not what it started as."""
+    parts = [part for site in inventory.sites for part in site.parts]
+    if any(part.started or part.rescales for part in parts):
+        return any(layer.trained for layer in explain(model))
     return any(
         bool(a.any()) and bool(b.any())
         for site in inventory.sites
