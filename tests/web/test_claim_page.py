@@ -6,6 +6,9 @@ import shlex
 
 import pytest
 
+from verilora.claims.envelope import open_envelope
+from verilora.records.canonical import digest_bytes
+from verilora.web import site
 from verilora.web.claim_page import (
     checks_of,
     claim_facts,
@@ -79,3 +82,15 @@ def test_a_line_of_a_list(filled) -> None:
         view = house.claim(claim.id)
         assert item_of(view, house.verdict_of(view)).mark == mark
     assert item_of(house.claim(filled.gone.id), None).mark == "retracted"
+
+
+def test_the_history_tells_of_the_record_that_was_there_before(fresh) -> None:
+    first, again = fresh.claim("LoRA"), fresh.claim("LoRA", published_at="2026-06-01T00:00:00Z")
+    old = fresh.admit(first)
+    by = digest_bytes(open_envelope(fresh.sign(again)).payload)
+    fresh.admit(fresh.notice(old.digest, "supersession", by=by))
+    new = fresh.admit(again)
+    assert new.digest == by
+    page = site.claim(Site(fresh.registry), first.id)
+    assert f"Published in another record, {old.digest[:19]}…: superseded." in page
+    assert page.index(old.digest[:19]) < page.index("Taken into this registry.")

@@ -61,8 +61,10 @@ def claim_facts(
     runs: Sequence[RunView] = (),
     related: Sequence[Item] = (),
     places: Mapping[str, str] = NOWHERE,
+    versions: Sequence[ClaimView] = (),
 ) -> dict[str, Any]:
-    """What templates/claim.html tells; `runs` and `places` are those kept here."""
+    """What templates/claim.html tells; `runs` and `places` are those kept here, `versions` all
+    records of the claim."""
     claim = view.claim
     rests, state = rests_on(verdict, runs), state_of(view, verdict)
     return {
@@ -81,7 +83,7 @@ def claim_facts(
         "badge": f"/badge/{claim.id}.svg",
         "checks": checks_of(view, links),
         "parts": _parts(claim),
-        "history": history_of(view.entry, view.notices, before=_before(view)),
+        "history": history_of(view.entry, view.notices, before=_before(view, versions)),
         "related": list(related),
         "signature_words": SIGNATURES,
         "twin": f"{claim_path(claim.id)}.json",
@@ -168,8 +170,16 @@ def _shares(tags: Sequence[str]) -> str:
     return f"shares {count} tag{'' if count == 1 else 's'} ({shown})"
 
 
-def _before(view: ClaimView) -> list[Event]:
-    events = [Event(view.claim.published_at, "Published.")]
+def _before(view: ClaimView, versions: Sequence[ClaimView]) -> list[Event]:
+    events = [
+        Event(
+            one.claim.published_at,
+            f"Published in another record, {one.entry.digest[:19]}…: {one.entry.standing}.",
+        )
+        for one in versions
+        if one.entry.digest != view.entry.digest
+    ]
+    events.append(Event(view.claim.published_at, "Published."))
     if view.last_verified > view.claim.published_at:
         events.append(Event(view.last_verified, "Last verified."))
     return events

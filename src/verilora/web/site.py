@@ -86,6 +86,7 @@ def claim_of(site: Site, view: ClaimView, *, related: Sequence[RelatedClaim]) ->
         runs=site.runs_of(view),
         related=[related_item(one, site.verdict_of(one.claim)) for one in related],
         places=site.places_of(view.notices),
+        versions=site.registry.versions(view.id),
     )
     return fill("claim.html", site.links, **facts)
 
