@@ -15,7 +15,13 @@ from typing import Any
 import pytest
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    BertConfig,
+    BertForSequenceClassification,
+    PreTrainedTokenizerFast,
+)
 
 from verilora.records.recipe import Recipe
 from verilora.train.build import build
@@ -155,7 +161,7 @@ def opened(make_recipe: Callable[..., Recipe]) -> Callable[..., Session]:
 
 
 class Server:
-    """A process that runs jobs (see stoppable.py), with a hash seed of its own."""
+    """A process that runs jobs (stoppable.py), with its own hash seed."""
 
     def __init__(self, hash_seed: str) -> None:
         self._process = subprocess.Popen(
@@ -170,8 +176,7 @@ class Server:
         self, recipe: Recipe, out: Path, *, kill: Any = None, resume: bool = False
     ) -> dict[str, Any]:
         """The exit status of a run in a process of its own, and its error."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
+        assert self._process.stdin and self._process.stdout
         job = {"recipe": recipe.to_mapping(), "out": str(out), "kill": kill, "resume": resume}
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
@@ -206,5 +211,90 @@ def open_recipe() -> Callable[[Recipe], Session]:
 
 @pytest.fixture(scope="session")
 def save_words() -> Callable[[Path], None]:
-    """Saves the tiny bases' tokenizer."""
+    """Saves the tiny encoders' tokenizer."""
     return save_tokenizer
+
+
+TALK = (
+    "{% for m in messages %}<{{ m['role'] }}> {{ m['content'] }} </s>{% endfor %}"
+    "{% if add_generation_prompt %}<assistant>{% endif %}"
+)
+LLAMA = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2}
+SIZES: dict[str, dict[str, Any]] = {
+    "gpt2": {"n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 48},
+    "llama": {**LLAMA, "num_attention_heads": 4, "num_key_value_heads": 2},
+}
+FORMS: dict[str, dict[str, Any]] = {
+    "text": {"text_columns": ["text"]},
+    "pairs": {"text_columns": ["prompt"], "label_column": "completion"},
+    "talks": {"messages_column": "messages"},
+}
+
+
+def save_speaker(directory: Path) -> None:
+    """A tokenizer as causal models have it: no padding token, and a chat template."""
+    marks = ["<s>", "</s>", "[UNK]", "<user>", "<assistant>"]
+    words = {word: n for n, word in enumerate([*marks, *GOOD, *BAD, *PLAIN])}
+    backend = Tokenizer(models.WordLevel(words, unk_token="[UNK]"))
+    backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    backend.post_processor = processors.TemplateProcessing(
+        single="<s> $A", pair="<s> $A $B", special_tokens=[("<s>", 0)]
+    )
+    names = {"bos_token": "<s>", "eos_token": "</s>", "additional_special_tokens": marks[3:]}
+    made = PreTrainedTokenizerFast(tokenizer_object=backend, model_max_length=48, **names)
+    made.chat_template = TALK
+    made.save_pretrained(directory)
+
+
+@pytest.fixture(scope="session")
+def causal_bases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Directories of tiny causal models, their heads tied to their embeddings."""
+    found = {}
+    for kind, sizes in SIZES.items():
+        ids = {"vocab_size": 24, "eos_token_id": 1, "tie_word_embeddings": True}
+        found[kind] = tmp_path_factory.mktemp(kind)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(7)
+            model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **sizes, **ids))
+        model.save_pretrained(found[kind])
+        save_speaker(found[kind])
+    return found
+
+
+@pytest.fixture(scope="session")
+def talks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """train.jsonl and dev.jsonl: a text, the same as a prompt and a completion, and as a talk.
+
+    What is said of a word is the word after it: something to learn.
+    """
+    directory = tmp_path_factory.mktemp("talks")
+    for name, rows in (("train", 40), ("dev", 14)):
+        draw, lines = random.Random(rows), []
+        for _ in range(rows):
+            asked = [draw.choice(PLAIN) for _ in range(draw.randint(1, 6))]
+            said = " ".join(PLAIN[(PLAIN.index(word) + 1) % len(PLAIN)] for word in asked)
+            row: dict[str, Any] = {"prompt": " ".join(asked), "completion": said}
+            turns = zip(("user", "assistant"), row.values(), strict=True)
+            row["messages"] = [{"role": role, "content": content} for role, content in turns]
+            lines.append(json.dumps({**row, "text": f"{row['prompt']} {said}"}) + "\n")
+        (directory / f"{name}.jsonl").write_text("".join(lines))
+    return directory
+
+
+@pytest.fixture(scope="session")
+def make_causal(causal_bases: dict[str, Path], talks: Path) -> Callable[..., Recipe]:
+    """A recipe for a tiny causal model of a kind, with texts of a form; keywords to [training]."""
+
+    def make(kind: str = "llama", form: str = "pairs", **given: Any) -> Recipe:
+        files = {"data": str(talks), "train": "train.jsonl", "validation": "dev.jsonl"}
+        targets = {"gpt2": ["c_attn"], "llama": ["q_proj", "v_proj"]}[kind]
+        adapter = {"rank": 2, "alpha": 4, "target_modules": targets, **given.pop("adapter", {})}
+        task = {"kind": "causal-lm", **files, **FORMS[form], **given.pop("task", {})}
+        usual = {"epochs": 2, "batch_size": 8, "learning_rate": 1e-2, "max_length": 24}
+        written = given.pop("generation", None)
+        sections = {"task": task, "adapter": adapter, "generation": written}
+        sections["training"] = {**usual, "threads": 1, **given}
+        model = {"id": str(causal_bases[kind])}
+        return Recipe.model_validate({"name": "tiny", "model": model, **sections})
+
+    return make

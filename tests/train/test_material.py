@@ -67,3 +67,62 @@ def test_a_tokenizer_without_padding_pads_with_its_end(
 def test_data_that_are_not_there_are_a_data_error(make_recipe: Callable[..., Recipe]) -> None:
     with pytest.raises(DataError):
         gather(make_recipe(task={"train": "no.csv"}))
+
+
+def test_a_classifier_needs_padding_and_a_causal_model_does_not(
+    make_recipe: Callable[..., Recipe],
+    make_causal: Callable[..., Recipe],
+    base: Path,
+    causal_bases: dict[str, Path],
+    tmp_path: Path,
+) -> None:
+    for directory, recipe in (
+        (base, make_recipe()),
+        (causal_bases["llama"], make_causal(form="text")),
+    ):
+        found = tmp_path / directory.name
+        shutil.copytree(directory, found)
+        settings = json.loads((found / "tokenizer_config.json").read_text())
+        kept = {k: v for k, v in settings.items() if k not in ("pad_token", "eos_token")}
+        (found / "tokenizer_config.json").write_text(json.dumps(kept))
+        if recipe.task.kind == "classification":
+            with pytest.raises(ModelError, match="neither a padding token nor an end token; set"):
+                gather(on(recipe, found))
+        else:
+            assert gather(on(recipe, found)).tokenizer.pad_token is None
+
+
+@pytest.mark.parametrize(
+    ("causal", "changes", "told"),
+    [
+        (False, {"training": {"packing": True}}, "packing puts texts of a causal-lm into one row"),
+        (False, {"generation": {}}, r"\[generation\] is for a causal-lm; leave it out"),
+        (True, {"generation": {}}, "writes after prompts, and plain text has none"),
+        (True, {"training": {"head_dropout": 0.1}}, "head_dropout is for a new head"),
+        (True, {"training": {"method": "head"}}, 'method "head" trains a new head, and a causal'),
+    ],
+)
+def test_what_a_task_could_only_ignore_is_refused(
+    make_recipe: Callable[..., Recipe],
+    make_causal: Callable[..., Recipe],
+    causal: bool,
+    changes: dict[str, dict[str, object]],
+    told: str,
+) -> None:
+    recipe = make_causal(form="text") if causal else make_recipe()
+    training = recipe.training.replace(**changes.get("training", {}))
+    with pytest.raises(RecipeError, match=told):
+        gather(recipe.replace(training=training, generation=changes.get("generation")))
+
+
+def test_a_regression_has_nothing_to_smooth(regression: Callable[..., Recipe]) -> None:
+    with pytest.raises(RecipeError, match="spreads a target over classes or tokens"):
+        gather(regression(label_smoothing=0.1))
+
+
+def test_texts_are_encoded_with_their_targets(make_causal: Callable[..., Recipe]) -> None:
+    for form in ("text", "pairs", "talks"):
+        material = gather(make_causal(form=form))
+        assert material.train.targets is not None
+        assert len(material.train.examples) == 40
+        assert material.train.labels == []

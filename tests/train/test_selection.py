@@ -27,3 +27,11 @@ def test_early_stopping_counts_evaluations_without_a_better_one() -> None:
         states.append(choice.exhausted(patient))
     assert states == [False, False, False, False, True]
     assert not choice.exhausted(TrainingSection())
+
+
+def test_of_a_perplexity_the_lowest_is_the_best() -> None:
+    choice = Choice()
+    values = enumerate([9.0, 7.0, 7.0, 8.0])
+    found = [choice.consider(step, value, lower_is_better=True) for step, value in values]
+    assert found == [True, True, False, False]
+    assert (choice.step, choice.value, choice.waited) == (1, 7.0, 2)

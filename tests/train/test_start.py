@@ -15,7 +15,8 @@ from verilora.lora.formats import load_adapter
 from verilora.records.canonical import digest_file
 from verilora.records.events import Event, Noted, Stepped
 from verilora.records.recipe import Recipe
-from verilora.train.build import Build, build, load_model
+from verilora.train.build import Build, build
+from verilora.train.loading import load_model
 from verilora.train.material import gather
 from verilora.train.plan import plan
 from verilora.train.run import run

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from verilora.errors import SelfCheckError, TrainingError
+from verilora.records.recipe import Recipe
 from verilora.train.session import Session
 from verilora.train.step import clip, micro_batches, take_step
 
@@ -141,3 +142,18 @@ def test_a_gradient_that_is_not_finite_names_the_layer(
         take_step(session, range(8))
     assert caught.value.facts["path"] == name
     assert torch.equal(session.trained[name], before)
+
+
+@pytest.mark.parametrize("packing", [False, True])
+def test_accumulation_over_texts_is_over_their_targets(
+    make_causal: Callable[..., Recipe], open_recipe: Callable[..., Session], packing: bool
+) -> None:
+    # A mean of the parts' means would be another number: the parts have other counts of targets.
+    whole, parts = (
+        open_recipe(make_causal(micro_batch_size=size, packing=packing)) for size in (None, 2)
+    )
+    facts = [take_step(session, list(range(8))) for session in (whole, parts)]
+    assert facts[0].loss == pytest.approx(facts[1].loss, rel=1e-6)
+    assert_close(gradients(parts), gradients(whole))
+    counts = whole.build.train.target_counts[:8]
+    assert len({sum(counts[start : start + 2]) for start in range(0, 8, 2)}) > 1

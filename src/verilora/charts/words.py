@@ -13,9 +13,12 @@ METRIC_NAMES = {
     "matthews": "Matthews correlation",
     "pearson": "Pearson correlation",
     "spearman": "Spearman correlation",
+    "token_accuracy": "token accuracy",
 }
 
 CORRELATIONS = ("matthews", "pearson", "spearman")
+OWN_SCALE = ("perplexity",)
+"""Metrics that are no share of 100."""
 
 
 def metric_name(name: str) -> str:
@@ -24,12 +27,17 @@ def metric_name(name: str) -> str:
 
 
 def metric_label(name: str) -> str:
-    """The name with its unit: "accuracy (%)"; correlations are multiplied by 100."""
+    """The name with its unit: "accuracy (%)"; correlations are multiplied by 100, and perplexity
+    has none."""
+    if name in OWN_SCALE:
+        return metric_name(name)
     return f"{metric_name(name)} {'× 100' if name in CORRELATIONS else '(%)'}"
 
 
 def metric_told(name: str, value: float) -> str:
-    """The value in a sentence: "89.7 % accuracy", "Matthews correlation 63.4 (× 100)"."""
+    """In a sentence: "89.7 % accuracy", "Matthews correlation 63.4 (× 100)", "perplexity 12.3"."""
+    if name in OWN_SCALE:
+        return f"{metric_name(name)} {value:.4g}"
     if name in CORRELATIONS:
         return f"{metric_name(name)} {value:.1f} (× 100)"
     return f"{value:.1f} % {metric_name(name)}"

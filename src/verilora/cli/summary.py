@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from verilora.charts.words import CORRELATIONS, metric_name, metric_told, seconds_told, share_told
+from verilora.charts.words import (
+    CORRELATIONS,
+    OWN_SCALE,
+    metric_name,
+    metric_told,
+    seconds_told,
+    share_told,
+)
 from verilora.cli.columns import aligned, columns
 from verilora.records.run import Run
 
@@ -72,6 +79,8 @@ def _made_with(run: Run) -> str:
 
 
 def _unit(name: str) -> str:
+    if name in OWN_SCALE:
+        return ""
     return "× 100" if name in CORRELATIONS else "%"
 
 

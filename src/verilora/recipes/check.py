@@ -38,6 +38,8 @@ def to_mapping(recipe: Recipe) -> dict[str, Any]:
     """What `check_recipe` reads back as the same recipe: TOML's types alone."""
     mapping = recipe.to_mapping()
     for name, fields in _sections().items():
+        if name not in mapping:  # a section that the format gained later, and nobody asked for
+            continue
         mapping[name] = {
             key: NONE if value is None else value
             for key, value in mapping[name].items()
@@ -80,11 +82,12 @@ def _optional(section: str) -> set[str]:
 
 
 def _models(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
-    """The fields of `model` that are records themselves."""
+    """The fields of `model` that are records themselves, or may be."""
     return {
-        name: field.annotation
+        name: kind
         for name, field in model.model_fields.items()
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+        for kind in (field.annotation, *typing.get_args(field.annotation))
+        if isinstance(kind, type) and issubclass(kind, BaseModel)
     }
 
 

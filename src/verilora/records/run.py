@@ -10,11 +10,12 @@ from verilora.records.given import Digest
 from verilora.records.record import Growing, Record
 
 FORMAT = "verilora.run/1"
-Unit = Literal["percent", "loss"]
+Unit = Literal["percent", "points", "loss"]
 
 
 class Metric(Record):
-    """A measured value with its unit: percent (89.7, also for correlations times 100) or loss."""
+    """A measured value with its unit: percent (89.7, also for correlations times 100), points of
+    the metric's own scale (perplexity 12.3), or loss."""
 
     value: float
     unit: Unit = "percent"
@@ -80,7 +81,7 @@ class Memory(Record):
 
 
 class CurvePoint(Record):
-    """One evaluation: the step it came after, its loss and metrics (percent)."""
+    """One evaluation: the step it came after, its loss and metrics (each in its unit)."""
 
     step: int
     epoch: float

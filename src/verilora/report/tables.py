@@ -5,7 +5,14 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from verilora.charts.words import CORRELATIONS, metric_label, metric_name, seconds_told, share_told
+from verilora.charts.words import (
+    CORRELATIONS,
+    OWN_SCALE,
+    metric_label,
+    metric_name,
+    seconds_told,
+    share_told,
+)
 from verilora.records.recipe import Recipe
 from verilora.records.run import Run
 
@@ -24,7 +31,7 @@ def figures(run: Run) -> list[tuple[str, str]]:
     """Large numbers, and what each counts."""
     share = share_told(run.parameters.trainable, run.parameters.total)
     main = run.metrics[run.main_metric].value
-    percent = "" if run.main_metric in CORRELATIONS else " %"
+    percent = "" if run.main_metric in (*CORRELATIONS, *OWN_SCALE) else " %"
     speed = run.timings.train_tokens / max(run.timings.train_seconds, 1e-9)
     return [
         (f"{main:.1f}{percent}", f"{metric_name(run.main_metric)} on validation"),
@@ -47,7 +54,7 @@ def _row(name: str, run: Run) -> Row:
     difference = f"{metric.value - majority.value:+.{digits}f}" if majority else ""
     loss = "loss (squared error)" if run.main_metric in CORRELATIONS else "loss (nats)"
     return Row(
-        name=metric_label(name) if metric.unit == "percent" else loss,
+        name=loss if metric.unit == "loss" else metric_label(name),
         value=f"{metric.value:.{digits}f}",
         majority=f"{majority.value:.{digits}f}" if majority else "–",
         difference=difference.replace("-", "−") or "–",
@@ -85,7 +92,7 @@ def trained(run: Run, recipe: Recipe) -> list[tuple[str, str]]:
     rows += [("trained", f"{counts.trainable:,} ({share_told(counts.trainable, counts.total)})")]
     if run.method == "lora":
         rows += [("of these adapter", f"{counts.adapter:,}")]
-    rows += [("of these task head", f"{counts.head:,}")] if run.method != "full" else []
+    rows += [("of these task head", f"{counts.head:,}")] if counts.head and run.method != "full" else []
     rows += [
         ("steps", f"{run.steps:,}, each of {recipe.training.batch_size} examples"),
         ("learning rate", f"{recipe.training.learning_rate:g}, {recipe.training.schedule}"),

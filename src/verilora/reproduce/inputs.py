@@ -6,7 +6,8 @@ import torch
 
 from verilora.records.canonical import digest_file, digest_of
 from verilora.records.measurement import Inputs
-from verilora.train.build import digests_of_base, load_model
+from verilora.train.build import digests_of_base
+from verilora.train.loading import load_model
 from verilora.train.material import Material
 from verilora.train.start import WEIGHTS, directory_of
 

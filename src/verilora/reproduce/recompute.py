@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from verilora.data.metrics import measure
-from verilora.data.tasks import Task, find_task
+from verilora.data.metrics import Tally, measure, measure_language
+from verilora.data.tasks import CAUSAL, Task, find_task
 from verilora.errors import DataError
 from verilora.records.canonical import digest_bytes, digest_file
 from verilora.records.recipe import Recipe
@@ -99,8 +99,11 @@ def _prediction_faults(path: Path, recipe: Recipe, *, run: Run) -> list[str]:
 
 
 def measure_again(content: bytes, task: Task) -> dict[str, float]:
-    """The task's metrics, in percent, from the bytes of predictions.jsonl."""
+    """The task's metrics, each in its unit, from the bytes of predictions.jsonl."""
     rows = [json.loads(line) for line in content.splitlines()]
+    if task.kind == CAUSAL:
+        tallies = [Tally(row["tokens"], row["log_likelihood"], row["correct"]) for row in rows]
+        return measure_language(task.metrics, tallies)
     number = {name: index for index, name in enumerate(task.labels)}
     labels = [number[row["label"]] if number else row["label"] for row in rows]
     given = [number[row["prediction"]] if number else row["prediction"] for row in rows]

@@ -24,13 +24,13 @@ from verilora.train.build import (
 )
 from verilora.train.device import pick_device
 from verilora.train.directory import RunDirectory
-from verilora.train.evaluate import Evaluation, Listen, evaluate
+from verilora.train.evaluate import Evaluation, Listen, complete, evaluate
 from verilora.train.loading import load_model
 from verilora.train.material import gather
-from verilora.train.outcome import prediction_lines
+from verilora.train.predictions import prediction_lines
 
 CLOSE = 1e-6
-"""Percent points; below it two metrics are the same number, computed in another order."""
+"""Points; below it two metrics are the same number, computed in another order."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class Agreement:
     """What a run's weights say now, beside what its files say."""
 
     metrics: dict[str, float]
-    """Measured again, in percent."""
+    """Measured again, each in its unit."""
     recorded: dict[str, float] | None
     """Of run.json; None on other data, where there is nothing to compare."""
     rows: int
     differing: tuple[str, ...]
-    """Ids of the examples whose prediction is another than in predictions.jsonl."""
+    """Ids of the examples of which something else is said than in predictions.jsonl."""
     same_bytes: bool
     """True if predictions.jsonl would be written again to the byte, scores included."""
 
@@ -79,9 +79,9 @@ def evaluate_again(
             path=place.path,
         )
     build = restored_build(place, recipe, finished=finished, data=data, device=device)
-    evaluation = evaluate(build, listen=listen)
+    evaluation = complete(build, evaluate(build, listen=listen), listen=listen)
     if data is not None:
-        return Agreement(evaluation.metrics, None, len(evaluation.predictions), (), False)
+        return Agreement(evaluation.metrics, None, len(build.validation.examples), (), False)
     return _compared(build, evaluation, place=place, finished=finished)
 
 
@@ -150,13 +150,13 @@ def _compared(
     try:
         before = place.predictions.read_bytes()
         old = [json.loads(line) for line in before.splitlines()]
-        predicted = {row["id"]: row["prediction"] for row in old}
+        said = {row["id"]: _said(row) for row in old}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{place.predictions} cannot be read: {error}", file=place.predictions, line=None
         ) from error
     rows = [json.loads(line) for line in now.splitlines()]
-    differing = [row["id"] for row in rows if predicted.get(row["id"]) != row["prediction"]]
+    differing = [row["id"] for row in rows if said.get(row["id"]) != _said(row)]
     recorded = {name: finished.metrics[name].value for name in build.task.metrics}
     return Agreement(
         metrics=evaluation.metrics,
@@ -165,3 +165,8 @@ def _compared(
         differing=tuple(differing),
         same_bytes=now == before,
     )
+
+
+def _said(row: dict[str, Any]) -> dict[str, Any]:
+    """A line of predictions.jsonl without what may differ in its last digits."""
+    return {name: value for name, value in row.items() if name not in ("scores", "log_likelihood")}

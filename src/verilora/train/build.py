@@ -6,14 +6,13 @@ stands in `Build.notes`.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+from transformers import PreTrainedModel
 
 from verilora.data.dataset import Dataset
 from verilora.data.encode import Encoded
@@ -26,16 +25,10 @@ from verilora.records.canonical import digest_of
 from verilora.records.recipe import Recipe
 from verilora.records.run import Parameters
 from verilora.train.device import pick_device
-from verilora.train.head import set_head_dropout, verify_head_dropout
+from verilora.train.loading import load_model
 from verilora.train.material import Material, gather
-from verilora.train.objective import REGRESSION
-from verilora.train.quiet import quiet_transformers
 from verilora.train.recall import Recall
 from verilora.train.start import find_start, told
-
-MANUAL_ATTENTION_LENGTH = 128
-"""Up to so many tokens, plain matrix products beat the CPU's fused attention: it falls back to
-them under dropout, and in bfloat16 it takes twice their time."""
 
 
 @dataclass(frozen=True)
@@ -113,81 +106,6 @@ def assemble(
     )
 
 
-def load_model(material: Material, device: torch.device) -> tuple[PreTrainedModel, tuple[str, ...]]:
-    """The base in float32 with a head for the task, and the head's module paths."""
-    recipe, directory = material.recipe, material.directory
-    config = model_config(material, device)
-    try:
-        with quiet_transformers(), seeded(recipe.training.seed):
-            model, info = AutoModelForSequenceClassification.from_pretrained(
-                directory,
-                config=config,
-                dtype=torch.float32,
-                local_files_only=True,
-                use_safetensors=True,
-                ignore_mismatched_sizes=True,
-                output_loading_info=True,
-            )
-    except Exception as error:
-        raise ModelError(
-            f"the base '{recipe.model.id}' in {directory} cannot be loaded as a classifier: "
-            f"{error}\nAn encoder or decoder that transformers knows, with safetensors weights, "
-            "is wanted",
-            id=recipe.model.id,
-        ) from error
-    mismatched = {item[0] for item in info["mismatched_keys"]}
-    new = sorted({*info["missing_keys"], *mismatched})
-    head = head_paths(model, new)
-    _refuse_other_architecture(recipe, model, new=new)
-    verify_head_dropout(model, recipe)
-    return model, head
-
-
-def model_config(material: Material, device: torch.device) -> Any:
-    """The base's configuration, set to the task's labels."""
-    recipe, task = material.recipe, material.dataset.task
-    try:
-        config = AutoConfig.from_pretrained(material.directory, local_files_only=True)
-    except Exception as error:
-        raise ModelError(
-            f"{material.directory}/config.json describes no model that transformers knows: {error}",
-            id=recipe.model.id,
-        ) from error
-    names = ("score",) if task.kind == REGRESSION else task.labels
-    config.id2label = dict(enumerate(names))
-    config.label2id = {name: number for number, name in enumerate(names)}
-    config.problem_type = REGRESSION if task.kind == REGRESSION else "single_label_classification"
-    set_head_dropout(config, recipe)
-    if config.pad_token_id is None:
-        config.pad_token_id = material.tokenizer.pad_token_id
-    if device.type == "cpu" and recipe.training.max_length <= MANUAL_ATTENTION_LENGTH:
-        config._attn_implementation = "eager"
-    return config
-
-
-@contextlib.contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """The CPU's global generator at `seed` inside, as it was afterwards."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        yield
-
-
-def head_paths(model: nn.Module, new: Iterable[str] = ()) -> tuple[str, ...]:
-    """The modules with weights beside the base, and those inside it whose weights are new."""
-    inner = getattr(model, "base_model_prefix", "")
-    paths = [
-        name
-        for name, child in model.named_children()
-        if name != inner and any(True for _ in child.parameters())
-    ]
-    for name in new:
-        owner = name.rpartition(".")[0]
-        if not any(owner == path or owner.startswith(f"{path}.") for path in paths):
-            paths.append(owner)
-    return tuple(paths)
-
-
 def trained_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
     """Name -> parameter of all that training changes, in the model's order."""
     return {name: p for name, p in model.named_parameters() if p.requires_grad}
@@ -208,20 +126,6 @@ def count_parameters(model: nn.Module, head: Iterable[str]) -> Parameters:
 def within(name: str, paths: Iterable[str]) -> bool:
     """True if the parameter or module `name` lies at or under one of the module paths."""
     return any(name == path or name.startswith(f"{path}.") for path in paths)
-
-
-def _refuse_other_architecture(recipe: Recipe, model: PreTrainedModel, *, new: list[str]) -> None:
-    inner = f"{model.base_model_prefix}."
-    missing = [name for name in new if name.startswith(inner)]
-    total = sum(name.startswith(inner) for name in model.state_dict())
-    if len(missing) * 5 > total:
-        raise ModelError(
-            f"the weights of '{recipe.model.id}' do not fit its config.json: {len(missing)} of "
-            f"{total} tensors of {type(model).__name__} are not in them (first: {missing[0]}); "
-            "a directory as save_pretrained writes it is wanted",
-            id=recipe.model.id,
-            missing=tuple(missing),
-        )
 
 
 def _refuse_other_tokenizer(material: Material, model: PreTrainedModel) -> None:
@@ -257,7 +161,7 @@ def choose_trained(model: nn.Module, recipe: Recipe, *, head: tuple[str, ...]) -
 def _attach(model: nn.Module, recipe: Recipe, *, head: tuple[str, ...]) -> list[str]:
     config = recipe.adapter.replace(seed=recipe.training.seed)
     notes = []
-    if not config.modules_to_save:
+    if head and not config.modules_to_save:
         config = config.replace(modules_to_save=head)
         notes.append(f"trained whole and saved with the adapter: {', '.join(head)} (the new head)")
     attach(model, config)
@@ -280,11 +184,15 @@ def _attach(model: nn.Module, recipe: Recipe, *, head: tuple[str, ...]) -> list[
 
 
 def _truncated(material: Material) -> list[str]:
-    notes = []
+    limit, notes = material.recipe.training.max_length, []
+    pieces = material.dataset.task.columns == material.dataset.task.text_columns
     for name, encoded in (("training", material.train), ("validation", material.validation)):
+        cut = f"were cut into pieces, {len(encoded.ids)} in all" if pieces else "were cut"
         if encoded.truncated:
             notes.append(
-                f"{encoded.truncated} of {len(encoded.ids)} {name} texts are longer than "
-                f"{material.recipe.training.max_length} tokens and were cut"
+                f"{encoded.truncated} of {len(encoded.examples)} {name} texts are longer than "
+                f"{limit} tokens and {cut}"
             )
-    return notes
+        for reason, count in encoded.dropped.items():
+            notes.append(f"{count} {name} texts are left out: {reason} ({limit} tokens)")
+    return [*notes, *material.train.notes]

@@ -2,55 +2,42 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Generator
 
 import torch
-from torch import nn
 
 from verilora.data.batches import evaluation_batches
 from verilora.data.encode import Encoded
 from verilora.data.metrics import measure
+from verilora.data.tasks import CAUSAL
 from verilora.errors import TrainingError
-from verilora.records.events import Evaluating, Event
+from verilora.records.events import Evaluating
 from verilora.train.build import Build
+from verilora.train.evaluate_texts import evaluating_texts, writing
+from verilora.train.evaluation import Evaluation, Listen, evaluation_mode, heard
 from verilora.train.forward import forward
 from verilora.train.objective import loss_of, predictions_of
 
-Listen = Callable[[Event], None]
+__all__ = ["Evaluation", "Listen", "complete", "evaluate", "evaluating", "evaluation_mode"]
+
 BATCH_SIZE = 32
 """Examples per forward pass. Fixed: the bits of a prediction depend on it."""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What a model says about a set of examples, in the order of the set."""
-
-    loss: float
-    """Mean over the examples."""
-    predictions: list[int] | list[float]
-    """Class numbers, or values of a regression."""
-    scores: list[list[float]]
-    """Logits: one number per class."""
-    metrics: dict[str, float]
-    """In percent, by the task's metric names."""
-    seconds: float
 
 
 def evaluate(
     build: Build, encoded: Encoded | None = None, *, listen: Listen | None = None
 ) -> Evaluation:
     """Evaluates `encoded`, or the validation set; `listen` hears of every batch."""
-    stages = evaluating(build, encoded)
-    while True:
-        try:
-            event = next(stages)
-        except StopIteration as stop:
-            return stop.value
-        if listen is not None:
-            listen(event)
+    return heard(evaluating(build, encoded), listen)
+
+
+def complete(build: Build, evaluation: Evaluation, *, listen: Listen | None = None) -> Evaluation:
+    """The validation set's evaluation with what a run also keeps of its last one.
+
+    Of a causal language model with [generation] what it writes; else nothing is added.
+    """
+    return heard(writing(build, evaluation), listen)
 
 
 def evaluating(
@@ -58,6 +45,8 @@ def evaluating(
 ) -> Generator[Evaluating, None, Evaluation]:
     """As `evaluate`, with one event per batch. The model is left in the mode it was in."""
     encoded = encoded or build.validation
+    if build.task.kind == CAUSAL:
+        return (yield from evaluating_texts(build, encoded))
     began = time.perf_counter()
     batches = evaluation_batches(encoded.lengths, batch_size=BATCH_SIZE)
     logits: list[torch.Tensor | None] = [None] * len(encoded.ids)
@@ -90,18 +79,6 @@ def _refuse_not_finite(scores: torch.Tensor, encoded: Encoded) -> None:
             "training.learning_rate",
             count=len(bad),
         )
-
-
-@contextlib.contextmanager
-def evaluation_mode(model: nn.Module) -> Iterator[None]:
-    """Dropout is off while inside; afterwards every module is in the mode that it was in."""
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
 
 
 def _infer(

@@ -14,7 +14,6 @@ from dataclasses import dataclass, fields
 
 import torch
 from torch._subclasses import FakeTensorMode
-from transformers import AutoModelForSequenceClassification
 
 from verilora.data.batches import evaluation_batches
 from verilora.records.run import Parameters
@@ -23,14 +22,12 @@ from verilora.train.build import (
     assemble,
     choose_trained,
     count_parameters,
-    head_paths,
-    model_config,
 )
 from verilora.train.evaluate import BATCH_SIZE
 from verilora.train.footprint import Footprint
-from verilora.train.forward import forward
+from verilora.train.graded import answer
+from verilora.train.loading import empty_model
 from verilora.train.material import Material
-from verilora.train.quiet import quiet_transformers
 from verilora.train.rehearsal import backward_of
 from verilora.train.session import Session, open_session
 from verilora.train.start import find_start
@@ -102,12 +99,8 @@ def _trace(
     training: Sequence[int],
     evaluation: Sequence[int],
 ) -> tuple[Parameters, PlannedMemory]:
-    with quiet_transformers():
-        model = AutoModelForSequenceClassification.from_config(
-            model_config(material, torch.device("cpu")), dtype=torch.float32
-        )
+    model, head = empty_model(material, torch.device("cpu"))
     weights = footprint.live_bytes
-    head = head_paths(model)
     choose_trained(model, material.recipe, head=head)
     find_start(material.recipe, model, head=head)
     adapter = footprint.live_bytes - weights
@@ -155,6 +148,5 @@ def _evaluation_peak(build: Build, indices: Sequence[int], *, footprint: Footpri
     build.model.eval()
     before = footprint.live_bytes
     footprint.reset_peak()
-    with torch.no_grad():
-        forward(build, build.validation, indices=indices)
+    answer(build, build.validation, indices=indices)
     return footprint.peak_bytes - before

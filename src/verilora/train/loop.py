@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 from torch import Tensor
 
+from verilora.data.tasks import METRICS
 from verilora.records.events import (
     Checkpointed,
     Evaluated,
@@ -129,8 +130,10 @@ def _evaluate(session: Session) -> Iterator[Event]:
     session.curve.append(
         CurvePoint(step=session.step, epoch=epoch, loss=evaluation.loss, metrics=evaluation.metrics)
     )
-    main = evaluation.metrics[session.build.task.metrics[0]]
-    best = session.choice.consider(session.step, main)
+    name = session.build.task.metrics[0]
+    lower = METRICS[name].lower_is_better
+    value = evaluation.metrics[name]
+    best = session.choice.consider(session.step, value, lower_is_better=lower)
     if best and session.training.select == "best":
         session.choice.weights = {n: p.detach().clone() for n, p in session.trained.items()}
     session.last = evaluation

@@ -11,6 +11,7 @@ from transformers import AutoTokenizer
 from verilora.data.dataset import Dataset
 from verilora.data.encode import Encoded, encode
 from verilora.data.load import load_dataset
+from verilora.data.tasks import CAUSAL
 from verilora.errors import ModelError, RecipeError
 from verilora.records.recipe import Recipe
 from verilora.train.locate import locate
@@ -37,6 +38,7 @@ def gather(recipe: Recipe, *, weights: bool = True) -> Material:
     Raises ModelError, DataError, RecipeError.
     """
     _refuse_unbuilt(recipe)
+    _refuse_misplaced(recipe)
     directory = locate(recipe.model, weights=weights)
     tokenizer = load_tokenizer(directory, recipe)
     dataset = load_dataset(recipe.task)
@@ -66,6 +68,14 @@ def load_tokenizer(directory: Path, recipe: Recipe) -> Any:
         )
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
+    if tokenizer.pad_token is None and recipe.task.kind != CAUSAL:
+        # What fills a row of a causal language model is masked; a classifier over a decoder finds
+        # the end of a text by its padding.
+        raise ModelError(
+            f"the tokenizer in {directory} has neither a padding token nor an end token; set "
+            "pad_token in its tokenizer_config.json",
+            id=recipe.model.id,
+        )
     limit = tokenizer.model_max_length
     if recipe.training.max_length > limit:
         raise RecipeError(
@@ -82,13 +92,31 @@ def load_tokenizer(directory: Path, recipe: Recipe) -> Any:
 def _refuse_unbuilt(recipe: Recipe) -> None:
     asked = {
         "model.base": recipe.model.base,
-        "task.kind": recipe.task.kind == "causal-lm",
-        "training.packing": recipe.training.packing,
-        "training.label_smoothing": recipe.training.label_smoothing,
         "training.learning_rate_ratio": recipe.training.learning_rate_ratio,
         "training.frozen_a": recipe.training.frozen_a,
-        "generation": recipe.generation,
     }
     faults = [f"{name} cannot be had yet; leave it out" for name, value in asked.items() if value]
+    if faults:
+        raise RecipeError(f"recipe '{recipe.name}'", faults)
+
+
+def _refuse_misplaced(recipe: Recipe) -> None:
+    """Settings that the recipe's task could only ignore."""
+    task, training = recipe.task, recipe.training
+    causal = task.kind == CAUSAL
+    prompts = causal and (task.label_column is not None or task.messages_column is not None)
+    wrong = {
+        "training.packing puts texts of a causal-lm into one row": training.packing and not causal,
+        "training.label_smoothing spreads a target over classes or tokens, and a regression has "
+        "none": training.label_smoothing and task.kind == "regression",
+        "[generation] is for a causal-lm": recipe.generation and not causal,
+        "[generation] writes after prompts, and plain text has none (label_column names "
+        "completions, messages_column conversations)": recipe.generation and causal and not prompts,
+        "training.head_dropout is for a new head, and a causal-lm has its own": causal
+        and training.head_dropout is not None,
+        'training.method "head" trains a new head, and a causal-lm has its own': causal
+        and training.method == "head",
+    }
+    faults = [f"{told}; leave it out" for told, value in wrong.items() if value]
     if faults:
         raise RecipeError(f"recipe '{recipe.name}'", faults)

@@ -12,6 +12,7 @@ import safetensors.torch
 
 from verilora.atomic import write_whole
 from verilora.data.metrics import majority
+from verilora.data.tasks import METRICS
 from verilora.lora import explain
 from verilora.lora.formats import save_adapter
 from verilora.records.canonical import digest_file
@@ -29,34 +30,11 @@ from verilora.train.build import Build, count_parameters
 from verilora.train.directory import RunDirectory
 from verilora.train.evaluate import Evaluation
 from verilora.train.facts import environment
-from verilora.train.objective import REGRESSION
+from verilora.train.predictions import prediction_lines
 from verilora.train.session import Session
 
 LOSSES = 200
 """At most so many means of the training loss are kept in a run's record."""
-
-
-def prediction_lines(build: Build, evaluation: Evaluation) -> bytes:
-    """predictions.jsonl: item id, label, prediction (class names, or numbers) and scores."""
-    task = build.task
-    names = None if task.kind == REGRESSION else task.labels
-    rows = zip(
-        build.dataset.validation,
-        evaluation.predictions,
-        evaluation.scores,
-        strict=True,
-    )
-    lines = []
-    for example, prediction, scores in rows:
-        label = example.label
-        line = {
-            "id": example.id,
-            "label": names[int(label)] if names and label is not None else label,
-            "prediction": names[int(prediction)] if names else prediction,
-            "scores": scores,
-        }
-        lines.append(json.dumps(line, ensure_ascii=False, allow_nan=False))
-    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def save_outcome(session: Session, evaluation: Evaluation, *, directory: RunDirectory) -> None:
@@ -87,8 +65,8 @@ def results_of(session: Session, evaluation: Evaluation) -> dict[str, Any]:
         "metrics": evaluation.metrics,
         "seed": session.training.seed,
         "steps": session.step,
-        "train_rows": len(build.dataset.train),
-        "validation_rows": len(build.dataset.validation),
+        "train_rows": len(build.train.examples),
+        "validation_rows": len(build.validation.examples),
         "selection": session.training.select,
         **start,
     }
@@ -110,7 +88,7 @@ def record_of(
         method=session.training.method,
         seed=session.training.seed,
         steps=session.step,
-        metrics={**_percent(evaluation.metrics), "loss": _loss(evaluation.loss)},
+        metrics={**_measured(evaluation.metrics), "loss": _loss(evaluation.loss)},
         main_metric=build.task.metrics[0],
         loss_first=statistics.fmean(session.losses[:tenth]),
         loss_last=statistics.fmean(session.losses[-tenth:]),
@@ -152,12 +130,22 @@ def _data_facts(build: Build) -> DataFacts:
     dataset = build.dataset
     answers = majority(build.task, build.train.labels, validation_labels=build.validation.labels)
     return DataFacts(
-        train_rows=len(dataset.train),
-        validation_rows=len(dataset.validation),
-        dropped=dataset.dropped,
+        train_rows=len(build.train.examples),
+        validation_rows=len(build.validation.examples),
+        dropped={**dataset.dropped, **_dropped(build)},
         truncated=build.train.truncated + build.validation.truncated,
-        majority=_percent(answers),
+        majority=_measured(answers),
     )
+
+
+def _dropped(build: Build) -> dict[str, int]:
+    """Examples that encoding left out, by split and reason."""
+    splits = {"train": build.train, "validation": build.validation}
+    return {
+        f"{split}: {reason}": count
+        for split, encoded in splits.items()
+        for reason, count in encoded.dropped.items()
+    }
 
 
 def _digests(build: Build, directory: RunDirectory) -> Digests:
@@ -184,8 +172,8 @@ def _timings(session: Session, total_seconds: float) -> Timings:
     )
 
 
-def _percent(metrics: dict[str, float]) -> dict[str, Metric]:
-    return {name: Metric(value=value) for name, value in metrics.items()}
+def _measured(metrics: dict[str, float]) -> dict[str, Metric]:
+    return {name: Metric(value=value, unit=METRICS[name].unit) for name, value in metrics.items()}
 
 
 def _loss(value: float) -> Metric:

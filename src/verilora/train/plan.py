@@ -9,7 +9,7 @@ from verilora.errors import VeriloraError
 from verilora.records.recipe import Recipe
 from verilora.records.run import Parameters
 from verilora.train.forecast import PlannedMemory, forecast
-from verilora.train.forward import width_of
+from verilora.train.language import shape_of_pass
 from verilora.train.material import Material, gather
 from verilora.train.step import micro_batches
 from verilora.train.timetable import Timetable
@@ -129,8 +129,8 @@ def plan_for(
     return Plan(
         recipe=recipe.name,
         method=recipe.training.method,
-        train_rows=len(lengths),
-        validation_rows=len(material.validation.ids),
+        train_rows=len(material.train.examples),
+        validation_rows=len(material.validation.examples),
         steps=timetable.steps,
         epochs=seen,
         tokens=_tokens(lengths, timetable),
@@ -150,11 +150,11 @@ def megabytes(count: int) -> str:
 
 def _passes(material: Material, timetable: Timetable) -> list[tuple[Shape, list[int]]]:
     """The forward passes of the first epochs, cut where the run ends before them."""
-    training, lengths = material.recipe.training, material.train.lengths
+    training = material.recipe.training
     size = training.micro_batch_size
     steps = min(timetable.steps, EPOCHS_LOOKED_AT * timetable.steps_per_epoch)
     return [
-        (Shape(len(part), width_of(max(lengths[index] for index in part), training)), part)
+        (Shape(*shape_of_pass(material.train, part, training)), part)
         for step in range(steps)
         for part in micro_batches(material.train, timetable.batch(step), size=size)
     ]

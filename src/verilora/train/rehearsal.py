@@ -12,8 +12,7 @@ import torch
 
 from verilora.errors import TrainingError
 from verilora.train.build import Build
-from verilora.train.forward import forward
-from verilora.train.objective import loss_of
+from verilora.train.graded import share_of_loss
 from verilora.train.session import Session
 from verilora.train.stream import RandomStream
 
@@ -46,8 +45,7 @@ def rehearse(session: Session, indices: Sequence[int]) -> None:
 
 def backward_of(build: Build, indices: Sequence[int]) -> None:
     """Forward and backward of these training examples together."""
-    passed = forward(build, build.train, indices=indices)
-    loss_of(passed.logits, passed.labels, kind=build.task.kind).backward()
+    share_of_loss(build, indices, units=build.train.units(indices)).backward()
 
 
 def _no_memory(error: BaseException) -> bool:

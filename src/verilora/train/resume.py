@@ -105,6 +105,8 @@ def inputs(build: Build) -> dict[str, str]:
     encoded = hashlib.sha256()
     for ids in (*build.train.ids, *build.validation.ids):
         encoded.update(repr(ids).encode())
+    for targets in (*(build.train.targets or ()), *(build.validation.targets or ())):
+        encoded.update(repr(targets).encode())
     start = {"start": build.start} if build.start else {}
     return {
         "base": build.base_digest,

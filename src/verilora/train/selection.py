@@ -11,7 +11,7 @@ from verilora.records.recipe import TrainingSection
 
 @dataclass
 class Choice:
-    """What the evaluations have shown so far. The main metric counts, higher is better."""
+    """What the evaluations have shown so far. The main metric counts."""
 
     step: int | None = None
     """Steps done at the best evaluation; the earliest of equals."""
@@ -22,10 +22,12 @@ class Choice:
     weights: dict[str, Tensor] = field(default_factory=dict)
     """Copies of the trained weights at the best evaluation, where the recipe selects the best."""
 
-    def consider(self, step: int, value: float) -> bool:
+    def consider(self, step: int, value: float, *, lower_is_better: bool = False) -> bool:
         """Takes note of an evaluation; true if it is the best so far."""
         self.evaluations += 1
-        better = self.value is None or value > self.value
+        better = self.value is None or (
+            value < self.value if lower_is_better else value > self.value
+        )
         if better:
             self.step, self.value, self.waited = step, value, 0
         else:

@@ -48,8 +48,9 @@ class SelfCheck:
             _adapters_moved(model, session.step)
             _started_moved(model, self._started, step=session.step)
             checks.append("every adapter moved")
-        _head_trained(model, self._head, step=session.step)
-        checks.append("the head is trained")
+        if self._head:
+            _head_trained(model, self._head, step=session.step)
+            checks.append("the head is trained")
         verify_frozen(session)
         checks.append("no frozen weight changed")
         return SelfChecked(session.step, tuple(checks))

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from verilora.data.encode import Encoded
 from verilora.errors import SelfCheckError, TrainingError
-from verilora.train.forward import forward
-from verilora.train.objective import loss_of
+from verilora.train.graded import share_of_loss
+from verilora.train.language import shape_of_pass
 from verilora.train.session import Session
 
 
@@ -21,7 +21,7 @@ class StepFacts:
     """What one step saw."""
 
     loss: float
-    """Mean over the step's examples."""
+    """Mean over the step's examples, or target tokens."""
     gradient_norm: float
     """L2, before clipping."""
     tokens: int
@@ -32,20 +32,19 @@ class StepFacts:
 def take_step(session: Session, indices: Sequence[int]) -> StepFacts:
     """The session's next step, on the training examples `indices`.
 
-    The gradient is that of the mean over all of them, however they are cut into micro-batches.
+    The gradient is that of the mean over all of them (of a causal language model over all their
+    target tokens), however they are cut into micro-batches.
     Raises TrainingError, before any weight is changed, if loss or gradient is not finite.
     """
     build, training = session.build, session.training
     session.optimizer.zero_grad(set_to_none=True)
     total, padded = torch.zeros((), device=build.device), 0
+    units = build.train.units(indices)
     for part in micro_batches(build.train, indices, size=training.micro_batch_size):
-        passed = forward(build, build.train, indices=part)
-        loss = loss_of(passed.logits, passed.labels, kind=build.task.kind) * (
-            len(part) / len(indices)
-        )
+        loss = share_of_loss(build, part, units=units)
         loss.backward()
         total += loss.detach()
-        padded += passed.padded_tokens
+        padded += math.prod(shape_of_pass(build.train, part, training))
     gradients = [p.grad for p in session.trained.values() if p.grad is not None]
     norm = nn.utils.get_total_norm(gradients)
     loss_value, norm_value = torch.stack((total, norm)).tolist()

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from transformers import GenerationConfig
+
+from verilora.errors import DataError, RecipeError
+from verilora.records.events import Evaluating
+from verilora.records.recipe import GenerationSection, Recipe
+from verilora.train import generate as module
+from verilora.train.build import Build, build
+from verilora.train.generate import configured, generate
+
+Make = Callable[..., Recipe]
+GREEDY = GenerationSection(max_new_tokens=6)
+
+
+@pytest.fixture(params=["llama", "gpt2"])
+def writer(request: Any, make_causal: Make) -> Build:
+    """A model whose logits lie far apart, so that it writes something of its own."""
+    made = build(make_causal(request.param, precision="float32"))
+    for parameter in made.model.parameters():
+        if parameter.dim() > 1:
+            parameter.data *= 12
+    return made
+
+
+def prompts_of(made: Build, count: int = 9) -> list[list[int]]:
+    return [made.validation.prompt(index) for index in range(count)]
+
+
+def by_hand(made: Build, prompt: list[int], steps: int) -> str:
+    ids = list(prompt)
+    made.model.eval()
+    with torch.no_grad():
+        for _ in range(steps):
+            likeliest = made.model(torch.tensor([ids])).logits[0, -1].argmax().item()
+            if likeliest in made.validation.stops:
+                break
+            ids.append(int(likeliest))
+    return made.tokenizer.decode(ids[len(prompt) :], skip_special_tokens=True)
+
+
+def test_greedy_is_the_likeliest_token_each_time(writer: Build) -> None:
+    prompts = prompts_of(writer)
+    found = generate(writer, prompts, section=GREEDY)
+    assert found == [by_hand(writer, prompt, 6) for prompt in prompts]
+    assert len(set(found)) > 1
+
+
+def test_greedy_does_not_depend_on_the_batch(
+    writer: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts = prompts_of(writer, 12)
+    together = generate(writer, prompts, section=GREEDY)
+    alone = [generate(writer, [prompt], section=GREEDY)[0] for prompt in prompts]
+    monkeypatch.setattr(module, "BATCH_SIZE", 5)
+    heard: list[object] = []
+    assert generate(writer, prompts, section=GREEDY, listen=heard.append) == together == alone
+    assert heard == [Evaluating(1, 3), Evaluating(2, 3), Evaluating(3, 3)]
+
+
+def test_beams_find_the_likeliest_of_all(make_causal: Make) -> None:
+    made = build(make_causal("gpt2"))
+    for parameter in made.model.parameters():
+        parameter.data *= 3
+    prompt = prompts_of(made, 1)[0]
+    made.model.eval()
+    everything = GenerationSection(max_new_tokens=2, beams=48, length_penalty=0.0)
+    found = generate(made, [prompt], section=everything)[0]
+    best, told = -float("inf"), ""
+    with torch.no_grad():
+        first = made.model(torch.tensor([prompt])).logits[0, -1].log_softmax(-1)
+        for one in range(24):
+            if one in made.validation.stops:
+                if first[one] > best:
+                    best, told = first[one].item(), ""
+                continue
+            second = made.model(torch.tensor([[*prompt, one]])).logits[0, -1].log_softmax(-1)
+            value, other = second.max(0)
+            if first[one] + value > best:
+                best = (first[one] + value).item()
+                ids = [one] if other.item() in made.validation.stops else [one, int(other)]
+                told = made.tokenizer.decode(ids, skip_special_tokens=True)
+    assert found == told
+
+
+def test_no_tokens_are_said_again(writer: Build) -> None:
+    writer.tokenizer.decode = lambda ids, **_: " ".join(map(str, ids))
+    free = generate(writer, prompts_of(writer), section=GenerationSection(max_new_tokens=10))
+    section = GenerationSection(max_new_tokens=10, no_repeat_ngram_size=2)
+    bound = generate(writer, prompts_of(writer), section=section)
+
+    def pairs(text: str) -> list[tuple[str, str]]:
+        return list(itertools.pairwise(text.split()))
+
+    assert all(len(pairs(text)) == len(set(pairs(text))) for text in bound)
+    assert free != bound
+
+
+def test_settings_that_came_with_the_base_change_nothing(writer: Build) -> None:
+    wanted = generate(writer, prompts_of(writer), section=GREEDY)
+    theirs = GenerationConfig(repetition_penalty=9.0, min_new_tokens=5, max_length=3)
+    writer.model.generation_config = theirs
+    assert generate(writer, prompts_of(writer), section=GREEDY) == wanted
+    assert writer.model.generation_config is theirs
+
+
+def test_every_choice_is_made() -> None:
+    section = GenerationSection(max_new_tokens=7, beams=4, length_penalty=0.9)
+    config = configured(section, stops=(5, 6), pad_id=3)
+    assert (config.num_beams, config.length_penalty, config.early_stopping) == (4, 0.9, "never")
+    assert (config.eos_token_id, config.pad_token_id, config.max_new_tokens) == ([5, 6], 3, 7)
+    assert config.do_sample is False
+    assert configured(GREEDY, stops=(), pad_id=0).eos_token_id is None
+
+
+def test_the_mode_and_the_random_state_stay(writer: Build) -> None:
+    writer.model.train()
+    before = torch.random.get_rng_state()
+    generate(writer, prompts_of(writer, 2), section=GREEDY)
+    assert writer.model.training
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_what_is_too_long_or_empty_is_refused_before_anything_is_written(writer: Build) -> None:
+    limit = writer.model.config.max_position_embeddings
+    section = GenerationSection(max_new_tokens=limit)
+    with pytest.raises(RecipeError, match=f"reads at most {limit}; set it to {limit - 3} or less"):
+        generate(writer, [[0, 9, 9]], section=section)
+    with pytest.raises(DataError, match="a prompt is empty"):
+        generate(writer, [[0], []], section=GREEDY)
