@@ -20,7 +20,7 @@ from verilora.registry.views import (
 )
 from verilora.web import shapes
 from verilora.web.candidates import NOTE, differences_of
-from verilora.web.judged import status_of
+from verilora.web.judged import status_of, told_of
 from verilora.web.links import Links, claim_path, paper_path, tag_path, verdict_path
 
 VERDICT_KEYS = (
@@ -150,6 +150,7 @@ def paper_shape(view: PaperView, links: Links) -> shapes.PaperShape:
         title=view.paper.title,
         verdicts=view.verdicts,
         status=view.post.status if view.post else None,
+        judged=status_of(view.post) if view.post else None,
         level=view.post.level if view.post else None,
         url=links.outside(paper_path(view.arxiv_id)),
     )
@@ -158,7 +159,8 @@ def paper_shape(view: PaperView, links: Links) -> shapes.PaperShape:
 def paper_answer(view: PaperView) -> dict[str, Any]:
     """A paper with its verdicts, in the shape of a verdict document.
 
-    Every key of the shape is there, null where nothing is known.
+    Every key of the shape is there, null where nothing is known. Status and confidence are no
+    higher than the rules allow; where the signed document says more, a caveat tells of it.
     """
     post, pre = _given(view.post), _given(view.pre)
     return {
@@ -192,7 +194,21 @@ def _given(view: VerdictView | None) -> dict[str, Any] | None:
     told["is_current"] = view.is_current
     if verdict.claim_citation is not None:
         told["claim_citation"] = verdict.claim_citation.model_dump(mode="json")
-    return told
+    return told | _lowered(view)
+
+
+def _lowered(view: VerdictView) -> dict[str, Any]:
+    """What of a verdict the rules do not allow, as they allow it."""
+    verdict, judged = view.verdict, told_of(view.entry.digest, view.document)["verdict"]
+    status = status_of(view)
+    if status == verdict.status:
+        return {}
+    caveat = f"the signed document says '{verdict.status}'; by the rules it is '{status}'"
+    return {
+        "status": status,
+        "confidence": judged.confidence,
+        "caveats": [*(verdict.caveats or ()), caveat],
+    }
 
 
 def _claim(view: ClaimView, links: Links) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
+from verilora.records.anchor import State, Unit
 from verilora.registry.verdicts import Filter
 from verilora.web import checking, data, shapes, validating
 from verilora.web.finding import MOST_FOUND, Site
@@ -97,8 +98,8 @@ def _verdicts(router: APIRouter, house: Site) -> None:
 
     @router.get("/anchors", responses=told(dict[str, Any]))
     @router.get("/anchors.json", include_in_schema=False)
-    def list_anchors() -> Response:
-        return plain(data.anchors(house))
+    def list_anchors(status: State | None = None, unit: Unit | None = None) -> Response:
+        return plain(data.anchors(house, status=status, unit=unit))
 
     @router.get("/validator", responses=told(dict[str, Any]))
     def read_validator() -> Response:

@@ -118,10 +118,12 @@ def run(site: Site, digest: str) -> bytes:
     return canonical_bytes(site.run(digest).run.to_mapping())
 
 
-def anchors(site: Site) -> bytes:
-    """The latest result of each anchor."""
+def anchors(site: Site, *, status: str | None = None, unit: str | None = None) -> bytes:
+    """The latest result of each anchor, of one state or of one kind alone where that is asked."""
     results: list[dict[str, Any]] = []
     for view in site.registry.anchors():
+        if status not in (None, view.result.state) or unit not in (None, view.result.unit):
+            continue
         results.append(view.result.to_mapping() | {"digest": view.entry.digest})
     return canonical_bytes({"apiVersion": "v1", "count": len(results), "anchors": results})
 

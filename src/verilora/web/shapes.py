@@ -227,6 +227,9 @@ class PaperShape(Shape):
     title: str | None = None
     verdicts: int
     status: str | None = None
+    """Of the newest current verdict, as its document has it."""
+    judged: str | None = None
+    """The same as the rules judge it."""
     level: str | None = None
     url: str
 
