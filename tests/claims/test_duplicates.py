@@ -33,6 +33,9 @@ SAME = [
     ("ＬｏＲＡ", "LoRA"),
     ("Llama 3.1", "3.1, Llama"),
     ("?!", "?! "),
+    ("Lo\u200bRA", "LoRA"),
+    ("Lo\u00adRA", "LoRA"),
+    ("LoRA\ufeff", "LoRA"),
 ]
 OTHERS = ["LoRA", "QLoRA", "AdaLoRA", "LoRA+", "DoRA", "rsLoRA", "LoRA*", "LoRA#", "LoRA-FA"]
 FAMILIES = [OTHERS, ["ResNet", "ResNeXt", "ResNet v2"], ["Llama 3.1", "Llama 31", "Llama 3 2"]]
@@ -54,6 +57,7 @@ def test_names_that_are_alike_are_not_the_same(make_claim: Make, one: str, other
 def test_predicate_and_object_count(make_claim: Make) -> None:
     claim = make_claim("LoRA", "a number: 5")
     assert why_same(claim, make_claim("LoRA", "A number:  5.")) is not None
+    assert why_same(claim, make_claim("LoRA", "a num\u200bber: 5")) is not None
     for object_ in ("a number: -5", "a number: 5 %", "a number: 50", "a number: > 5"):
         assert why_same(claim, make_claim("LoRA", object_)) is None, object_
     assert why_same(claim, make_claim("LoRA", "a number: 5", predicate="defined_in")) is None

@@ -24,7 +24,7 @@ _DASHES = str.maketrans(dict.fromkeys("‐‑‒–—−", "-") | dict.fromkeys
 
 def words_of(text: str) -> frozenset[str]:
     """The words of a name, folded; the point inside a number stays: "Llama 3.1"."""
-    plain = _POINTS.sub(" ", unicodedata.normalize("NFKC", text).casefold())
+    plain = _POINTS.sub(" ", _seen(unicodedata.normalize("NFKC", text).casefold()))
     return frozenset("".join(sign if _is_word(sign) else " " for sign in plain).split())
 
 
@@ -82,6 +82,13 @@ def duplicate_fault(claim: Claim, others: Iterable[Claim]) -> str | None:
     )
 
 
+def _seen(text: str) -> str:
+    """Without what nobody sees: a zero-width space or a soft hyphen makes no other name."""
+    if text.isascii():
+        return text
+    return "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
+
+
 def _is_word(sign: str) -> bool:
     # Marks (M…) are vowels and accents of the letter before them.
     return sign.isalnum() or sign in KEPT or sign == "." or unicodedata.category(sign)[0] == "M"
@@ -92,7 +99,7 @@ def _folded(text: str) -> str:
 
     Milder than for subjects: in an object, which may be a number, a sign changes the meaning.
     """
-    plain = unicodedata.normalize("NFKC", text).casefold().translate(_DASHES)
+    plain = _seen(unicodedata.normalize("NFKC", text).casefold().translate(_DASHES))
     return " ".join(plain.split()).removesuffix(".")
 
 
