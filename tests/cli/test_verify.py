@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -132,6 +133,48 @@ def test_an_adapter_is_told_by_rank_and_base(run: Path, verilora: Any) -> None:
     told = verilora("verify", run / "adapter")
     assert told.out.startswith("valid       adapter of rank 2 for a Bert")
     assert "without a name" in told.out.splitlines()[0]
+
+
+ELSEWHERE = """
+import socket, sys
+from verilora.cli.main import main
+def refuse(*given, **more):
+    raise AssertionError("a network was asked")
+socket.socket.connect = socket.getaddrinfo = socket.create_connection = refuse
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_another_machine_needs_the_directory_and_the_trust_file_alone(
+    run: Path, tmp_path: Path
+) -> None:
+    there = tmp_path / "elsewhere"
+    shutil.copytree(run, there / "run")
+    shutil.copy(tmp_path / "config/verilora/trust.dsse.json", there / "trust.dsse.json")
+    shutil.rmtree(tmp_path / "config")  # nor is any key at hand
+    shutil.rmtree(tmp_path / "state")
+
+    def verified(*more: str) -> subprocess.CompletedProcess[str]:
+        call = [sys.executable, "-c", ELSEWHERE, "verify", "run", "--trust", "trust.dsse.json"]
+        return subprocess.run(
+            [*call, *more],
+            cwd=there,
+            env={"HOME": str(there / "home"), "PATH": os.environ["PATH"]},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    told = verified("--level", "recompute")
+    assert (told.returncode, told.stdout[:5]) == (0, "valid"), told.stderr
+    assert (there / "home/.local/state/verilora/trust").is_dir()  # seen, and remembered
+    weights = there / "run/adapter/adapter_model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    told = verified()
+    assert told.returncode == EXIT_STATUS["digest-mismatch"], told.stderr
+    assert told.stdout.startswith("digest-mismatch: adapter/adapter_model.safetensors")
 
 
 def test_without_trust_nothing_is_said(run: Path, verilora: Any, tmp_path: Path) -> None:
