@@ -21,12 +21,26 @@ def test_serve_seeds_an_empty_registry_and_says_where(verilora, tmp_path, monkey
     assert (told.status, "http://127.0.0.1:8123" in told.out) == (0, True)
     assert "begins with" in told.err
     house, given = asked[0]
-    assert given == {"host": "127.0.0.1", "port": 8123}
+    assert given.pop("workers") == serve.workers_for(str(database))
+    assert given == {"host": "127.0.0.1", "port": 8123, "database": str(database)}
     assert house.address == "http://127.0.0.1:8123"
     again = verilora("serve", "--database", database, "--address", "https://x.example/", "--json")
     assert json.loads(again.out)["address"] == "https://x.example/"
     assert asked[1][0].address == "https://x.example"
     assert "begins with" not in again.err
+
+
+def test_several_processes_cannot_serve_what_one_has_in_memory(verilora, monkeypatch) -> None:
+    from verilora.web import serve
+
+    asked = []
+    monkeypatch.setattr(serve, "serve", lambda house, **given: asked.append(given["workers"]))
+    told = verilora("serve", "--database", "sqlite:///:memory:", "--workers", 2)
+    assert told.status == 1
+    assert "--workers 1" in told.err
+    assert verilora("serve", "--database", "sqlite:///:memory:").status == 0
+    assert verilora("serve", "--database", "sqlite:///:memory:", "--workers", 1).status == 0
+    assert asked == [1, 1]
 
 
 def test_export_writes_the_site(verilora, tmp_path: Path) -> None:

@@ -42,6 +42,10 @@ def serve(
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="The port.")] = 8000,
     address: Address = None,
     trust: TrustFile = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, max=64, help="Processes [one a core, at most 4]."),
+    ] = None,
 ) -> None:
     """Serve the pages of the registry, for people and programs.
 
@@ -49,6 +53,7 @@ def serve(
     Nothing is written by a request: records come in by `verilora registry add`.
     """
     serving = _web()
+    count = serving.workers_for(database, workers)
     from verilora.claims.places import trust_path
     from verilora.claims.trust import load_trust
     from verilora.registry import Door, open_registry
@@ -58,15 +63,15 @@ def serve(
     whom = load_trust(trust) if trust is not None or trust_path().exists() else None
     door = Door() if whom is None else door_of(whom, require_trust=False)
     with open_registry(database, door=door) as registry:
-        count = seed(registry, _seed_key())
-        if count:
-            terminal.note(f"the registry was empty and begins with {count} claims")
+        seeded = seed(registry, _seed_key())
+        if seeded:
+            terminal.note(f"the registry was empty and begins with {seeded} claims")
         shown = address or f"http://{_named(host)}:{port}"
         house = serving.Site(registry, shown.rstrip("/"), whom)
         told = f"{registry.url}\n{shown} (Ctrl-C ends it)"
         terminal.tell(told, mapping={"database": registry.url, "address": shown})
         terminal.resume = "the server has ended; nothing was changed"
-        serving.serve(house, host=host, port=port)
+        serving.serve(house, host=host, port=port, database=database, workers=count)
 
 
 def export(

@@ -21,6 +21,7 @@ from sqlalchemy import Connection, bindparam, func, or_, select
 
 from verilora.registry import tables
 from verilora.registry.question import Question
+from verilora.registry.read import read_newest
 from verilora.registry.views import ClaimView
 
 MOST_BYTES = 64 * 2**20
@@ -30,7 +31,6 @@ FEWEST_LOOSE = 512
 _NO_CLAIM = -1
 claims, claim_tags, log = tables.claims, tables.claim_tags, tables.log
 _since = bindparam("since")
-_NEWEST = Question(select(func.max(log.c.sequence)))
 _ALL = Question(select(claims.c.sequence, claims.c.id, claims.c.is_current))
 _NEW = Question(
     select(claims.c.sequence, claims.c.id, claims.c.is_current)
@@ -156,7 +156,7 @@ class Carriers:
 
     def _follow(self, connection: Connection) -> bool:
         """Takes up what the log has gained. False if the connection sees an older state."""
-        newest = _NEWEST.ask(connection)[0][0] or 0
+        newest = read_newest(connection)
         if newest <= self._upto:
             return newest == self._upto
         since, self._upto = self._upto, newest

@@ -42,6 +42,7 @@ def _count(table: Any, *conditions: Any) -> Any:
     return select(func.count()).select_from(table).where(*conditions).scalar_subquery()
 
 
+_NEWEST = Question(select(func.max(tables.log.c.sequence)))
 _ENTRY = named(select(records))
 _ENVELOPE = named(
     select(tables.log.c.envelope).join(records, records.c.shown == tables.log.c.sequence)
@@ -64,6 +65,11 @@ _COUNTS = Question(
         _count(records, records.c.kind == "notice").label("notices"),
     )
 )
+
+
+def read_newest(connection: Connection) -> int:
+    """The number of the log's last line, 0 without any."""
+    return _NEWEST.ask(connection)[0][0] or 0
 
 
 def read_entry(connection: Connection, digest: str) -> Entry | None:

@@ -29,6 +29,7 @@ from verilora.registry.read import (
     read_entries,
     read_entry,
     read_envelope,
+    read_newest,
     read_notices,
     read_payload,
     read_run,
@@ -92,6 +93,17 @@ class Registry:
     def url(self) -> str:
         """Where it is, without a password."""
         return told(self._engine.url)
+
+    @property
+    def is_file(self) -> bool:
+        """True for SQLite: reading waits for nobody."""
+        return self._engine.dialect.name == "sqlite"
+
+    def newest(self) -> int:
+        """The number of the log's last line, 0 without any. All that is read follows from the log:
+        while this stays, so does everything else."""
+        with reading(self._engine) as connection:
+            return read_newest(connection)
 
     def at_once(self) -> AbstractContextManager[None]:
         """All that this thread reads within sees one state of the registry."""

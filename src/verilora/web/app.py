@@ -15,6 +15,7 @@ from verilora.web.headers import Headers, is_open
 from verilora.web.limits import Limits
 from verilora.web.pages import html, page_routes
 from verilora.web.problems import KIND, Problem
+from verilora.web.quick import Quick
 from verilora.web.sharing_routes import sharing_routes
 from verilora.web.twins import twin_routes
 
@@ -38,6 +39,7 @@ def create_app(house: Site) -> FastAPI:
     app.include_router(page_routes(house))
     _answer_faults(app, house)
     _describe(app)
+    app.add_middleware(Quick, house=house)
     app.add_middleware(Limits)
     app.add_middleware(Headers)
     return app
