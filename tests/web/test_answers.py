@@ -36,9 +36,14 @@ def test_a_paper_without_a_run_shows_its_plan(fresh) -> None:
 def test_a_claim_about_a_performance_names_what_it_rests_on(filled) -> None:
     view = filled.registry.claim(filled.performance.id)
     envelope = filled.registry.envelope(view.entry.digest)
-    got = answers.claim_answer(view, LINKS, related=(), envelope=envelope).to_mapping()
+    given = {"related": (), "envelope": envelope}
+    verdict = filled.registry.verdict(view.claim.performance.verdict)
+    got = answers.claim_answer(view, LINKS, **given, verdict=verdict).to_mapping()
     assert got["performance"]["verdict"] == filled.verdict.record_digest
-    assert got["performance"]["url"].startswith("https://x.example/verdicts/")
+    bare = filled.verdict.digest.removeprefix("sha256:")
+    assert got["performance"]["url"] == f"https://x.example/verdicts/{bare}"
+    got = answers.claim_answer(view, LINKS, **given).to_mapping()
+    assert "url" not in got["performance"]
     assert got["lastVerified"] == "2026-11-02"
     assert "notices" in got
     assert got["signature"]["algorithm"] == "Ed25519"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -49,6 +50,54 @@ def test_a_long_list_is_several_files(fresh, tmp_path: Path) -> None:
     second = (tmp_path / "site/tags/lora-2.html").read_text("utf-8")
     assert second.count('class="title"') == 1
     assert "lora-3" not in second
+    for folder in ("", "api/v1/", "tags/"):
+        name, seen = "lora.json" if folder == "tags/" else "claims.json", []
+        while name:
+            told = json.loads((tmp_path / "site" / folder / name).read_bytes())
+            seen += [claim["id"] for claim in told["claims"]]
+            name = told.get("next")
+        assert len(seen) == len(set(seen)) == 101
+
+
+def test_every_address_in_an_answer_is_that_of_a_file(written: Path) -> None:
+    """Also of a verdict that a claim names by the digest of its record."""
+    found = set()
+    for path in written.rglob("*.json"):
+        found |= set(re.findall(r'"https://claims\.example(/[^"?]*)"', path.read_text("utf-8")))
+    assert len(found) > 20
+    for address in sorted(found):
+        name = address.strip("/") or "index"
+        assert any((written / end).is_file() for end in (name, f"{name}.html")), address
+
+
+def test_no_text_is_in_the_name_of_a_file(fresh, tmp_path: Path) -> None:
+    for text in ("../../x", "a b", "c:\\d", "<e>"):
+        fresh.admit(fresh.claim(text))
+        document = fresh.document(87.2, 88.1, 86.9, arxiv_id=text, title=text)
+        fresh.admit(document)
+    fresh.admit(fresh.document(87.2, 88.1, 86.9, arxiv_id="cs.CL/9901001"))
+    export(Site(fresh.registry), tmp_path / "site")
+    names = {str(path.relative_to(tmp_path)) for path in (tmp_path / "site").rglob("*")}
+    assert all(re.fullmatch(r"site[a-z0-9/._-]*", name.replace("cs.CL", "")) for name in names)
+    assert "site/papers/cs.CL/9901001.html" in names
+
+
+def test_with_leave_all_is_replaced_and_a_fault_leaves_what_was_there(
+    fresh, tmp_path: Path, monkeypatch
+) -> None:
+    fresh.admit(fresh.claim("A"))
+    site, stale = tmp_path / "site", tmp_path / "site" / "stale.html"
+    export(Site(fresh.registry), site)
+    stale.write_text("of an older export")
+    monkeypatch.setattr("verilora.web.site.methodology", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        export(Site(fresh.registry), site, overwrite=True)
+    assert stale.is_file()
+    left = {path.name for path in tmp_path.iterdir() if not path.name.startswith("registry")}
+    assert left == {"site"}
+    monkeypatch.undo()
+    export(Site(fresh.registry), site, overwrite=True)
+    assert not stale.exists()
 
 
 def test_nothing_is_overwritten_unasked(written: Path, filled) -> None:

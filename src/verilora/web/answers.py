@@ -44,15 +44,23 @@ def claim_in_short(view: ClaimView, links: Links) -> shapes.ClaimShape:
 
 
 def claim_answer(
-    view: ClaimView, links: Links, *, related: Sequence[RelatedClaim], envelope: bytes
+    view: ClaimView,
+    links: Links,
+    *,
+    related: Sequence[RelatedClaim],
+    envelope: bytes,
+    verdict: VerdictView | None = None,
 ) -> shapes.ClaimAnswer:
-    """A claim with its envelope, its sources, what was said later, and what is related."""
+    """A claim with its envelope, its sources, what was said later, and what is related.
+
+    `verdict` is the one that it rests on, if that is kept here.
+    """
     signed, short = json.loads(envelope), claim_in_short(view, links)
     return shapes.ClaimAnswer.model_construct(
         **dict(short),
         claim=short,
         methodology=links.outside("/methodology"),
-        performance=_performance(view.claim, links),
+        performance=_performance(view.claim, verdict, links=links),
         related=tuple(_related(one) for one in related),
         notices=tuple(notice_shape(one) for one in view.notices),
         signature=_signature(view, signed),
@@ -236,7 +244,9 @@ def _claim(view: ClaimView, links: Links) -> dict[str, Any]:
     }
 
 
-def _performance(claim: Claim, links: Links) -> shapes.PerformanceShape | None:
+def _performance(
+    claim: Claim, verdict: VerdictView | None, *, links: Links
+) -> shapes.PerformanceShape | None:
     held = claim.performance
     if held is None:
         return None
@@ -247,7 +257,7 @@ def _performance(claim: Claim, links: Links) -> shapes.PerformanceShape | None:
         preregistration=held.preregistration,
         runs=held.runs,
         artifacts=tuple(file.to_mapping() for file in held.artifacts),
-        url=links.outside(verdict_path(held.verdict)),
+        url=links.outside(verdict_path(verdict.entry.digest)) if verdict else None,
     )
 
 

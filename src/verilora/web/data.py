@@ -51,7 +51,8 @@ def claim(site: Site, id: str) -> bytes:
 def claim_of(site: Site, view: ClaimView, *, related: Sequence[RelatedClaim]) -> bytes:
     """As `claim`, of one that was found already."""
     envelope = site.envelope(view.entry.digest.removeprefix("sha256:"))
-    return _told(answers.claim_answer(view, site.links, related=related, envelope=envelope))
+    beside = {"related": related, "envelope": envelope, "verdict": site.verdict_of(view)}
+    return _told(answers.claim_answer(view, site.links, **beside))
 
 
 def search(site: Site, text: str, *, limit: int) -> bytes:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from verilora.atomic import staged_directory
+from verilora.records.canonical import canonical_bytes
 from verilora.registry.verdicts import Filter
 from verilora.registry.views import Entry
 from verilora.report.verdict import ARXIV
@@ -87,17 +88,19 @@ def _lists(house: Site) -> Iterator[File]:
         ("verdicts", registry.verdicts, site.verdicts),
     ):
         yield from _numbered(name, read=read, render=_with(page, house))
-    yield from _twice("claims.json", data.claims(house, limit=MOST))
-    yield from _twice("papers.json", data.papers(house, limit=MOST))
-    yield from _twice("verdicts.json", data.verdicts(house, wanted=ALL, limit=MOST))
+    for path, content in (
+        *_paged("claims", _answered(data.claims, house)),
+        *_paged("papers", _answered(data.papers, house)),
+        *_paged("verdicts", _answered(data.verdicts, house, wanted=ALL)),
+    ):
+        yield from _twice(path, content)
     for tag in registry.tags():
         yield from _numbered(
             f"tags/{tag.name}",
             read=_tagged(registry.claims, tag.name),
             render=_with(site.tag, inner, tag.name),
         )
-        content = data.claims(house, tag=tag.name, limit=MOST)
-        yield f"tags/{tag.name}.json", content
+        yield from _paged(f"tags/{tag.name}", _answered(data.claims, house, tag=tag.name))
         yield f"tags/{tag.name}.atom", sharing.feed(house, tag.name).encode()
 
 
@@ -111,6 +114,19 @@ def _numbered(stem: str, *, read: Callable[..., Any], render: Callable[..., str]
         shown = onward.rpartition("/")[2]
         yield name, render(cursor=cursor, onward=shown).encode()
         cursor, name = following, onward
+
+
+def _paged(stem: str, read: Callable[[str | None], bytes]) -> Iterator[File]:
+    """A list's answers; `next` in one is the name of the file that it goes on in."""
+    cursor: str | None = None
+    number, name = 1, f"{stem}.json"
+    while name:
+        content = json.loads(read(cursor))
+        cursor, number = content.get("next"), number + 1
+        onward = f"{stem}-{number}.json" if cursor else ""
+        told = content | {"next": onward.rpartition("/")[2]} if onward else content
+        yield name, canonical_bytes(told)
+        name = onward
 
 
 def _claim(house: Site, entry: Entry, *, done: set[str]) -> Iterator[File]:
@@ -182,6 +198,13 @@ def _tagged(read: Callable[..., Any], name: str) -> Callable[..., Any]:
         return read(name, limit=limit, cursor=cursor)
 
     return read_some
+
+
+def _answered(answer: Callable[..., bytes], house: Site, **asked: Any) -> Callable[..., bytes]:
+    def read(cursor: str | None) -> bytes:
+        return answer(house, limit=MOST, cursor=cursor, **asked)
+
+    return read
 
 
 def _with(page: Callable[..., str], house: Site, *names: str) -> Callable[..., str]:
