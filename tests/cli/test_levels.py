@@ -12,7 +12,13 @@ import pytest
 
 from verilora import __version__
 from verilora.claims.issue import claim_of
-from verilora.cli.levels import _circumstances, _claimed_otherwise, _older_rules, look_further
+from verilora.cli.levels import (
+    _circumstances,
+    _claimed_otherwise,
+    _older_rules,
+    _other_files,
+    look_further,
+)
 from verilora.cli.terminal import Terminal
 from verilora.errors import DataError, VerificationError
 from verilora.records.claim import Claim, claim_id, statement_of
@@ -115,13 +121,21 @@ def test_other_bytes_count_only_where_all_else_is_like(run: Path) -> None:
     told = json.loads((run / "run.json").read_bytes())
     told["digests"]["adapter"] = "sha256:" + "0" * 64
     (run / "run.json").write_text(json.dumps(told))
-    with pytest.raises(VerificationError, match="another adapter"):
+    with pytest.raises(VerificationError, match="other weights"):
         look(found(run), "retrain")
     told["environment"]["torch"] = "2.0.0"
     (run / "run.json").write_text(json.dumps(told))
     looked = look(found(run), "retrain")
     assert looked["retrain"]["runs"]["run"]["same_bytes"] is False
     assert "was 2.0.0" in looked["retrain"]["sentence"]
+
+
+def test_weights_are_compared_as_files(run: Path) -> None:
+    # Of full fine-tuning no digest of the weights stands in run.json.
+    (run / "weights.safetensors").write_bytes(b"other")
+    with pytest.raises(VerificationError, match="run: the same recipe gives other weights"):
+        look(found(run), "retrain")
+    assert _other_files(run, run) == []
 
 
 def test_circumstances_are_those_that_change_bytes() -> None:

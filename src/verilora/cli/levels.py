@@ -13,12 +13,15 @@ from typing import Any
 from verilora import __version__
 from verilora.cli.terminal import Terminal
 from verilora.errors import DataError, VerificationError
+from verilora.records.digests import digest_file
 
 MATTERING = (
     *("torch", "transformers", "python", "machine", "cpu", "threads", "device", "gpu", "cuda"),
     "precision",
 )
 """Of a run's environment: what the bytes of an adapter may depend on."""
+TRAINED = ("adapter/adapter_model.safetensors", "weights.safetensors", "predictions.jsonl")
+"""Files of a run that are compared when its recipe is run again."""
 
 
 def look_further(
@@ -137,19 +140,32 @@ def _retrain(terminal: Terminal, folder: Path) -> dict[str, Any]:
             drawn(terminal, f"training {directory.name} again") as listen,
         ):
             after = train(recipe, Path(temporary) / "run", listen=listen)
-        same = after.digests.adapter == before.digests.adapter
+            other = _other_files(directory, Path(temporary) / "run")
+        same = not other and after.digests.adapter == before.digests.adapter
         same = same and after.digests.predictions == before.digests.predictions
         why = _circumstances(before.environment, after.environment)
         told[directory.name] = {"same_bytes": same, "circumstances": why}
         if not same and not why:
-            _refuse([f"{directory.name}: the same recipe gives another adapter on a like machine"])
+            _refuse([f"{directory.name}: the same recipe gives other weights on a like machine"])
         sentences.append(f"{directory.name}: {_bytes_told(same, why)}")
     return {"sentence": "; ".join(sentences), "runs": told}
 
 
+def _other_files(before: Path, after: Path) -> list[str]:
+    """Of the files that training leaves, those that are there and came out otherwise."""
+    return [
+        name
+        for name in TRAINED
+        if (before / name).is_file()
+        and not (
+            (after / name).is_file() and digest_file(before / name) == digest_file(after / name)
+        )
+    ]
+
+
 def _bytes_told(same: bool, why: list[str]) -> str:
     if same:
-        return "the recipe gives the same adapter and predictions, to the byte"
+        return "the recipe gives the same weights and predictions, to the byte"
     return f"other bytes, which cannot be held against it here: {', '.join(why)}"
 
 
