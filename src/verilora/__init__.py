@@ -16,6 +16,8 @@ _HOMES = {
     "VeriloraError": "verilora.errors",
     "adapter_parameters": "verilora.lora",
     "attach": "verilora.lora",
+    "combine": "verilora.lora.algebra.combine",
+    "convert": "verilora.lora.formats.convert",
     "detach": "verilora.lora",
     "explain": "verilora.lora",
     "load_adapter": "verilora.lora.formats",

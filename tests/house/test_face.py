@@ -13,7 +13,16 @@ from verilora.errors import VeriloraError
 
 PROMISED = {
     *("LoraConfig", "adapter_parameters", "attach", "detach", "explain"),
-    *("load_adapter", "merge", "save_adapter", "unmerge", "verify", "VeriloraError"),
+    *(
+        "combine",
+        "convert",
+        "load_adapter",
+        "merge",
+        "save_adapter",
+        "unmerge",
+        "verify",
+        "VeriloraError",
+    ),
 }
 HEAVY = ("torch", "transformers", "pydantic", "numpy")
 
