@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import Connection, select, text
+from sqlalchemy import Connection, bindparam, select, text
 
 from verilora.registry import tables
-from verilora.registry.batch import batches
 from verilora.registry.claims import read_listed
 from verilora.registry.cursor import refuse_limit
+from verilora.registry.question import Question
 from verilora.registry.views import ClaimView, SearchHit
 from verilora.registry.words import encode_word, wanted_words, words_of, words_of_claim
 
@@ -23,14 +23,23 @@ _WITH_ONE = 200
 """Claims that are looked at."""
 _SHORTEST_BEGINNING = 3
 _ASKING = {
-    "sqlite": text(
-        "SELECT rowid FROM search WHERE search MATCH :asked ORDER BY rowid DESC LIMIT :count"
+    "sqlite": Question(
+        text("SELECT rowid FROM search WHERE search MATCH :asked ORDER BY rowid DESC LIMIT :count")
     ),
-    "postgresql": text(
-        "SELECT sequence FROM search WHERE words @@ CAST(:asked AS tsquery) "
-        "ORDER BY sequence DESC LIMIT :count"
+    "postgresql": Question(
+        text(
+            "SELECT sequence FROM search WHERE words @@ CAST(:asked AS tsquery) "
+            "ORDER BY sequence DESC LIMIT :count"
+        )
     ),
 }
+_claims = tables.claims
+_WANTED = Question(
+    select(_claims.c.length, _claims.c.sequence).where(
+        _claims.c.is_current, _claims.c.confidence >= bindparam("least")
+    ),
+    among=_claims.c.sequence,
+)
 _QUOTED = {"sqlite": ('"{}"', '"{}"*', " AND "), "postgresql": ("'{}'", "'{}':*", "&")}
 
 
@@ -49,8 +58,8 @@ def search(
         if len(found) >= limit:
             break
     views = read_listed(connection, list(found)[: limit * 2])
-    hits = sorted((_hit(view, words) for view in views), key=lambda hit: _place(hit, words))
-    return tuple(hits[:limit])
+    placed = sorted((_placed(view, words) for view in views), key=lambda one: one[0])
+    return tuple(hit for _, hit in placed[:limit])
 
 
 def _candidates(connection: Connection, words: Sequence[str]) -> Iterator[list[int]]:
@@ -79,37 +88,27 @@ def _with_some(connection: Connection, parts: Sequence[str]) -> list[int]:
 
 def _matching(connection: Connection, asked: str, *, count: int) -> list[int]:
     """The newest claims that match."""
-    query = _ASKING[connection.dialect.name]
-    return list(connection.execute(query, {"asked": asked, "count": count}).scalars())
+    rows = _ASKING[connection.dialect.name].ask(connection, asked=asked, count=count)
+    return [sequence for (sequence,) in rows]
 
 
 def _wanted(
     connection: Connection, candidates: Iterable[int], *, min_confidence: float
 ) -> list[int]:
     """Those that are current and sure enough: the shorter first, as words weigh more in them."""
-    claims, kept = tables.claims, []
-    for some in batches(candidates):
-        query = select(claims.c.length, claims.c.sequence).where(
-            claims.c.sequence.in_(some),
-            claims.c.is_current,
-            claims.c.confidence >= min_confidence,
-        )
-        kept += map(tuple, connection.execute(query))
+    kept = _WANTED.ask_among(connection, candidates, least=min_confidence)
     return [sequence for _, sequence in sorted(kept)]
 
 
-def _hit(view: ClaimView, words: Sequence[str]) -> SearchHit:
-    there = set(words_of_claim(view.claim))
+def _placed(view: ClaimView, words: Sequence[str]) -> tuple[tuple[float, int, int, str], SearchHit]:
+    """The hit, and what it is sorted by: more of the words, more of them in the subject, fewer
+    others; then by id."""
+    held = words_of_claim(view.claim)
+    there = set(held)
     found = [word for word in words if word in there]
     last = words[-1]
-    begins = len(last) >= _SHORTEST_BEGINNING and any(one.startswith(last) for one in there)
-    if last not in there and begins:
-        found.append(last)
-    return SearchHit(view, len(found) / len(words), tuple(found))
-
-
-def _place(hit: SearchHit, words: Sequence[str]) -> tuple[float, int, int, str]:
-    """More of the words, more of them in the subject, fewer others; then by id."""
-    claim = hit.claim.claim
-    subject = len(set(words_of(claim.subject)) & set(words))
-    return -hit.score, -subject, len(words_of_claim(claim)), claim.id
+    if last not in there and len(last) >= _SHORTEST_BEGINNING:
+        found += [last] if any(one.startswith(last) for one in there) else []
+    hit = SearchHit(view, len(found) / len(words), tuple(found))
+    subject = len(set(words_of(view.claim.subject)) & set(words))
+    return (-hit.score, -subject, len(held), view.id), hit

@@ -16,9 +16,13 @@ _WORD = re.compile(r"[^\W_]+")
 
 def words_of(text: str) -> list[str]:
     """Letters and digits in a row, folded: "Low-Rank (LoRA)" -> low, rank, lora."""
-    flat = unicodedata.normalize("NFKD", text).casefold()
-    bare = "".join(letter for letter in flat if not unicodedata.combining(letter))
+    bare = text.lower() if text.isascii() else _bare(text)
     return [word[:LONGEST] for word in _WORD.findall(bare)]
+
+
+def _bare(text: str) -> str:
+    flat = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(letter for letter in flat if not unicodedata.combining(letter))
 
 
 def plain(text: str) -> str:
