@@ -29,7 +29,7 @@ def biases_to_train(
     else:
         names = [name for name in own if name.removesuffix(".bias") in adapted]
     if not names:
-        where = "the model" if config.bias == "all" else "the modules that are adapted"
-        fault = f'bias is "{config.bias}", and {where} have none; leave it out'
+        where = "the model has" if config.bias == "all" else "the modules that are adapted have"
+        fault = f'bias is "{config.bias}", and {where} none; leave it out'
         raise TargetError("the model has no such part", [fault])
     return tuple(n for n in names if not any(n.startswith(f"{path}.") for path in whole))
