@@ -112,6 +112,8 @@ def test_what_is_no_key_is_refused(tmp_path: Path) -> None:
         assert "secret words" not in str(told.value)
     with pytest.raises(KeyFileError, match="cannot be read"):
         load_key(tmp_path / "none.pem")
+    with pytest.raises(KeyFileError, match=r"it is the public key.*a\.pem is its private"):
+        load_key(tmp_path / "a.jwk.json")
 
 
 NONE = serialization.NoEncryption()

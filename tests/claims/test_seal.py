@@ -207,6 +207,7 @@ def test_a_bare_verdict_is_signed_by_its_bytes(world: Any, tmp_path: Path) -> No
         ("[]", "format is None"),
         ('{"format":"verilora.claim/1"}', "is missing"),
         ("{", "no JSON"),
+        ('{"payload":"","payloadType":"","signatures":[]}', "an envelope, in which"),
     ],
 )
 def test_what_is_no_record_is_refused(content: str, told: str, tmp_path: Path) -> None:

@@ -117,6 +117,16 @@ def test_two_keys_may_be_wanted(keys: Any) -> None:
     assert "threshold" not in json.loads(less.out)
 
 
+def test_what_is_asked_wrongly_is_told_in_words(keys: Any) -> None:
+    assert keys("trust", "default", "--root", "root").status == 0
+    told = keys("trust", "default", "--root", "root", "--from", "yesterday")
+    assert (told.status, "--from yesterday: a day such as" in told.err) == (2, True)
+    told = keys("trust", "default", "--root", "root", "--role", "claims")
+    assert "roles[0] is 'claims'" in told.err and "faults" not in told.err
+    told = keys("revoke", "default", "--root", "root", "--reason", "")
+    assert (told.status, "reason is empty; it is wanted" in told.err) == (1, True)
+
+
 @pytest.mark.parametrize("given", ["claim", "claim=", "claim=0", "claim=17", "root=2", "claim=1.5"])
 def test_a_threshold_that_is_none_is_told(given: str, keys: Any) -> None:
     told = keys("trust", "--root", "root", "--threshold", given)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from verilora.errors import DataError
+from verilora.records.envelope import Envelope
 from verilora.records.given import AsGiven, Number, Text
+from verilora.records.notice import Notice
 from verilora.records.reading import read_record, record_of
 
 
@@ -53,3 +55,21 @@ def test_a_long_value_is_shortened() -> None:
     with pytest.raises(DataError) as caught:
         record_of(Outer, {"name": ["x" * 500]})
     assert len(str(caught.value)) < 200
+
+
+def test_sizes_are_told_in_numbers() -> None:
+    given = {"kind": "dispute", "about": "sha256:" + "0" * 64, "made_at": "2026-01-01T00:00:00Z"}
+    with pytest.raises(DataError) as told:
+        record_of(Notice, {**given, "reason": ""})
+    assert told.value.facts["faults"] == ("reason is empty; it is wanted",)
+    with pytest.raises(DataError) as told:
+        record_of(Notice, {**given, "reason": "x" * 1001})
+    assert told.value.facts["faults"] == ("reason has 1001 characters; at most 1000 are wanted",)
+
+
+def test_what_only_follows_from_another_fault_is_not_told() -> None:
+    with pytest.raises(DataError) as told:
+        record_of(Envelope, {"payload": "", "payloadType": "", "signatures": [{"sig": "?"}]})
+    assert len(told.value.facts["faults"]) == 1
+    with pytest.raises(DataError, match="signatures is empty"):
+        record_of(Envelope, {"payload": "", "payloadType": "", "signatures": []})

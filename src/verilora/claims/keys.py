@@ -126,6 +126,11 @@ def load_key(path: Path | str, *, passphrase: bytes | None = None) -> Key:
     owner, or wants another passphrase (`needs_passphrase` says whether it wants one).
     """
     path = Path(path)
+    if path.name.endswith(PUBLIC):
+        private = path.name.removesuffix(PUBLIC) + PRIVATE
+        raise _unusable(
+            path, f"it is the public key, which signs nothing; {private} is its private"
+        )
     content = _private_content(path)
     try:
         secret = serialization.load_pem_private_key(content, password=passphrase)

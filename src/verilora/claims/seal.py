@@ -138,6 +138,10 @@ def _read_record(path: Path) -> Record:
     written = data.get("format") if isinstance(data, dict) else None
     if written in FORMATS:
         return record_of(FORMATS[written], data, name=str(path))
+    if isinstance(data, dict) and "payload" in data:
+        raise _refused(
+            path, "it is an envelope, in which something was signed already; name the record"
+        )
     if written == "verilora.trust/1":
         raise _refused(path, "a trust file is signed by its root: verilora keys trust")
     if isinstance(data, dict) and ("verdict" in data or {"kind", "status"} <= set(data)):

@@ -181,8 +181,8 @@ def trust(  # limit: one parameter for each option of the command
     made = desk.next_version(days)
     facts = {
         "roles": list(role or ROLES),
-        "valid_from": None if since is None else f"{since}T00:00:00Z",
-        "valid_until": None if until is None else f"{until}T00:00:00Z",
+        "valid_from": _begin_of(since, "--from"),
+        "valid_until": _begin_of(until, "--until"),
     }
     for key in map(desk.public, keys or ()):
         made = with_key(made, _checked(TrustedKey, {**key.to_mapping(), **facts}))
@@ -233,6 +233,18 @@ def _desk(
     folder = directory or key_folder()
     paths = [find_key(one, folder) for one in root or ["default"]]
     return Desk(file or trust_path(), folder, [unlocked(path, passphrase_file) for path in paths])
+
+
+def _begin_of(day: str | None, flag: str) -> str | None:
+    """The first moment of a day, in UTC."""
+    from datetime import date
+
+    if day is None:
+        return None
+    try:
+        return f"{date.fromisoformat(day).isoformat()}T00:00:00Z"
+    except ValueError as error:
+        raise typer.BadParameter(f"{flag} {day}: a day such as 2027-01-31 is wanted") from error
 
 
 def _counts(given: Sequence[str]) -> dict[str, int]:

@@ -122,8 +122,8 @@ def _headline(found: Any) -> str:
         told = f"{record.main_metric} {metric.value:.2f}"
         return f"run of {record.recipe}, seed {record.seed}: {told}"
     if found.kind == "adapter":
-        base = record.base.name or f"a {record.base.class_name} without a name"
-        return f"adapter of rank {record.config['rank']} for {base}"
+        base = record.base.name or record.base.class_name
+        return f"adapter of rank {record.config['rank']} on {base}"
     if found.kind == "verdict" and record.verdict is not None:
         return f"verdict: {record.verdict.status}"
     return found.kind

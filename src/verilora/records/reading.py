@@ -15,6 +15,8 @@ from verilora.records.strict_json import parse_strict
 
 Kind = TypeVar("Kind", bound=BaseModel)
 
+_SIZES = ("too_short", "too_long", "string_too_short", "string_too_long")
+
 
 def read_record(kind: type[Kind], content: bytes, *, name: str = "the document") -> Kind:
     """The record in the bytes of a JSON file.
@@ -31,9 +33,22 @@ def record_of(kind: type[Kind], value: Any, *, name: str = "the document") -> Ki
         return kind.model_validate(value)
     except ValidationError as error:
         known = _keys_of(kind)
-        faults = tuple(_told(fault, known) for fault in error.errors(include_url=False))
+        faults = tuple(_told(fault, known) for fault in _own(error.errors(include_url=False)))
         message = told_together(name, faults)
         raise DataError(message, file=name, line=None, faults=faults) from error
+
+
+def _own(faults: list[Any]) -> list[Any]:
+    """Without those that only follow: a list is found too short when what is in it was refused."""
+    places = [fault["loc"] for fault in faults]
+
+    def follows(fault: Any) -> bool:
+        here = fault["loc"]
+        return fault["type"] == "too_short" and any(
+            len(place) > len(here) and place[: len(here)] == here for place in places
+        )
+
+    return [fault for fault in faults if not follows(fault)]
 
 
 def _told(fault: Any, known: set[str]) -> str:
@@ -44,12 +59,25 @@ def _told(fault: Any, known: set[str]) -> str:
         return f"unknown key {path!r}{close}; leave it out or spell it as known"
     if fault["type"] == "missing":
         return f"{path} is missing; it is wanted"
+    if fault["type"] in _SIZES:
+        return f"{path} {_size_told(fault)}"
     wanted: str = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
     if fault["type"] == "string_pattern_mismatch":
         wanted = WANTED.get(str(fault["ctx"]["pattern"]), wanted)
     if fault["type"] in ("value_error", "assertion_error"):
         return f"{path}: {wanted}" if path else wanted
     return f"{path or 'the document'} is {_shortened(fault['input'])}; wanted: {wanted}"
+
+
+def _size_told(fault: Any) -> str:
+    """ "is empty; it is wanted", "has 13 items; at most 12 are wanted"."""
+    given, facts = fault["input"], fault["ctx"]
+    if not given:
+        return "is empty; it is wanted"
+    what = "characters" if isinstance(given, str) else "items"
+    most = facts.get("max_length")
+    bound = f"at least {facts.get('min_length')}" if most is None else f"at most {most}"
+    return f"has {len(given)} {what}; {bound} are wanted"
 
 
 def _path_of(location: tuple[Any, ...]) -> str:
