@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from verilora.errors import RecipeError
-from verilora.scores.measure import SCORES, score
+from verilora.errors import MissingExtraError, RecipeError
+from verilora.scores.measure import SCORES, refuse_unready, score
 
 NAMES = ("bleu", "nist", "meteor_exact_stem", "rouge_l", "cider")
 
@@ -29,6 +29,15 @@ def test_a_text_that_is_a_reference_scores_best(name: str, vectors: dict[str, An
 def test_nothing_written_scores_nothing(name: str, vectors: dict[str, Any]) -> None:
     refs = vectors["references"]
     assert score([name], [""] * len(refs), references=refs) == {name: 0.0}
+
+
+def test_what_is_not_ready_is_told_before_anything_is_trained(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refuse_unready(NAMES)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(MissingExtraError, match="no `java` on the PATH"):
+        refuse_unready([*NAMES, "meteor"])
 
 
 def test_what_cannot_be_scored_is_told() -> None:

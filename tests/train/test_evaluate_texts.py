@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,10 +11,13 @@ import torch
 from verilora.errors import TrainingError
 from verilora.records.events import Evaluating
 from verilora.records.recipe import Recipe
+from verilora.reproduce.recompute import measure_again
+from verilora.scores.measure import score
 from verilora.train import evaluate_texts as module
 from verilora.train.build import build
 from verilora.train.evaluate import complete, evaluate
 from verilora.train.language import tallies_of
+from verilora.train.predictions import prediction_lines
 
 Make = Callable[..., Recipe]
 
@@ -66,6 +71,32 @@ def test_what_is_written_stands_with_its_example(make_causal: Make) -> None:
     assert heard == [Evaluating(1, 1)]
     assert [text.generated is None for text in found.texts] == [False] * 2 + [True] * 12
     assert [text.tally for text in found.texts] == [text.tally for text in evaluation.texts]
+
+
+def test_a_prompt_is_written_on_once_and_scored_against_all_its_completions(
+    make_causal: Make, tmp_path: Path
+) -> None:
+    rows = [("a man", "plays"), ("the dog", "sings loud"), ("a man", "plays music")]
+    lines = [json.dumps({"prompt": p, "completion": c}) + "\n" for p, c in rows]
+    for name in ("train", "dev"):
+        (tmp_path / f"{name}.jsonl").write_text("".join(lines))
+    task = {"data": str(tmp_path), "metrics": ["perplexity", "rouge_l", "bleu"]}
+    made = build(make_causal(task=task, generation={"max_new_tokens": 3}))
+    evaluation = evaluate(made)
+    assert list(evaluation.metrics) == ["perplexity"]
+    heard: list[object] = []
+    found = complete(made, evaluation, listen=heard.append)
+    first, second, third = (text.generated for text in found.texts)
+    assert first == third
+    outputs = [str(first).strip(), str(second).strip()]
+    wanted = score(
+        ["rouge_l", "bleu"], outputs, references=[["plays", "plays music"], ["sings loud"]]
+    )
+    assert found.metrics == {**evaluation.metrics, **wanted}
+    content = prediction_lines(made, found)
+    assert measure_again(content, made.task) == pytest.approx(found.metrics)
+    told = json.loads(content.splitlines()[2])
+    assert (told["prompt"], told["reference"]) == ("a man", "plays music")
 
 
 def test_without_a_section_nothing_is_written(make_causal: Make, make_recipe: Make) -> None:

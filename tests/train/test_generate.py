@@ -102,6 +102,16 @@ def test_no_tokens_are_said_again(writer: Build) -> None:
     assert free != bound
 
 
+def test_what_the_prompt_says_may_be_said(writer: Build) -> None:
+    prompts = prompts_of(writer)
+    free = generate(writer, prompts, section=GREEDY)
+    # Each answer once more, with itself in the prompt's place: the same words are still allowed.
+    once = GenerationSection(max_new_tokens=1, no_repeat_ngram_size=1)
+    said = [by_hand(writer, prompt, 1) for prompt in prompts]
+    assert generate(writer, prompts, section=once) == said
+    assert free != [""] * len(free)
+
+
 def test_settings_that_came_with_the_base_change_nothing(writer: Build) -> None:
     wanted = generate(writer, prompts_of(writer), section=GREEDY)
     theirs = GenerationConfig(repetition_penalty=9.0, min_new_tokens=5, max_length=3)

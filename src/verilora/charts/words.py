@@ -14,11 +14,17 @@ METRIC_NAMES = {
     "pearson": "Pearson correlation",
     "spearman": "Spearman correlation",
     "token_accuracy": "token accuracy",
+    "bleu": "BLEU",
+    "nist": "NIST",
+    "meteor": "METEOR",
+    "meteor_exact_stem": "METEOR (exact, stem)",
+    "rouge_l": "ROUGE-L",
+    "cider": "CIDEr",
 }
 
 CORRELATIONS = ("matthews", "pearson", "spearman")
-OWN_SCALE = ("perplexity",)
-"""Metrics that are no share of 100."""
+OWN_SCALE = ("perplexity", "bleu", "nist", "meteor", "meteor_exact_stem", "rouge_l", "cider")
+"""Metrics that are no share of 100, or that nobody calls one."""
 
 
 def metric_name(name: str) -> str:

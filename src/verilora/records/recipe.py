@@ -174,9 +174,9 @@ class GenerationSection(Record):
     length_penalty: float = 1.0
     """Exponent of the length that a beam's log-probability is divided by; more favours long."""
     no_repeat_ngram_size: int = Field(default=0, ge=0)
-    """No n tokens in a row occur twice; 0 forbids nothing."""
+    """No n tokens in a row occur twice in what is written; 0 forbids nothing."""
     limit: int | None = Field(default=None, ge=1)
-    """Only the first N prompts of validation are written on."""
+    """Only the first N prompts of validation are written on, each once."""
 
 
 class Recipe(Growing):

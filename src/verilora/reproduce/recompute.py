@@ -8,6 +8,7 @@ from pathlib import Path
 
 from verilora.data.metrics import Tally, measure, measure_language
 from verilora.data.tasks import CAUSAL, Task, find_task
+from verilora.data.written import Written, measure_written
 from verilora.errors import DataError
 from verilora.records.canonical import digest_bytes, digest_file
 from verilora.records.recipe import Recipe
@@ -103,7 +104,10 @@ def measure_again(content: bytes, task: Task) -> dict[str, float]:
     rows = [json.loads(line) for line in content.splitlines()]
     if task.kind == CAUSAL:
         tallies = [Tally(row["tokens"], row["log_likelihood"], row["correct"]) for row in rows]
-        return measure_language(task.metrics, tallies)
+        scored = [row for row in rows if "reference" in row] if task.written else []
+        pairs = [Written(row["prompt"], row["reference"], row["generated"]) for row in scored]
+        scores = measure_written(task.written, pairs) if scored else {}
+        return {**measure_language(task.foretold, tallies), **scores}
     number = {name: index for index, name in enumerate(task.labels)}
     labels = [number[row["label"]] if number else row["label"] for row in rows]
     given = [number[row["prediction"]] if number else row["prediction"] for row in rows]

@@ -8,7 +8,7 @@ from verilora.errors import RecipeError, nearest
 from verilora.scores.bleu import bleu
 from verilora.scores.cider import cider
 from verilora.scores.meteor import meteor_exact_stem
-from verilora.scores.meteor_java import meteor
+from verilora.scores.meteor_java import find_program, meteor
 from verilora.scores.nist import nist
 from verilora.scores.rouge_l import rouge_l
 
@@ -23,6 +23,12 @@ SCORES: dict[str, Score] = {
     "cider": cider,
 }
 """Name -> function of (texts, references of each) giving points."""
+
+
+def refuse_unready(names: Sequence[str]) -> None:
+    """Raises MissingExtraError if one of the scores needs a program that is not here."""
+    if "meteor" in names:
+        find_program()
 
 
 def score(

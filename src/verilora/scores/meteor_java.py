@@ -28,7 +28,7 @@ def meteor(outputs: Sequence[str], references: Sequence[Sequence[str]]) -> float
     Raises MissingExtraError without the program or without Java.
     Source: Denkowski and Lavie 2014, aclanthology.org/W14-3348.
     """
-    with _running(_java(), _jar()) as ask:
+    with _running(*find_program()) as ask:
         scored = []
         for text, refs in zip(outputs, references, strict=True):
             # References first, then the text; no word holds the program's separator.
@@ -37,6 +37,11 @@ def meteor(outputs: Sequence[str], references: Sequence[Sequence[str]]) -> float
         # One answer for each text, and at last the one for all of them.
         answers = ask(f"EVAL ||| {' ||| '.join(scored)}", lines=len(scored) + 1)
     return 100 * float(answers[-1])
+
+
+def find_program() -> tuple[str, Path]:
+    """Java and METEOR's program. Raises MissingExtraError where one of them is not here."""
+    return _java(), _jar()
 
 
 @contextmanager

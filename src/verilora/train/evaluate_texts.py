@@ -10,6 +10,7 @@ from dataclasses import replace
 from verilora.data.batches import evaluation_batches
 from verilora.data.encoded import Encoded
 from verilora.data.metrics import Tally, loss_of_tallies, measure_language
+from verilora.data.written import Written, measure_written
 from verilora.records.events import Evaluating
 from verilora.train.build import Build
 from verilora.train.evaluation import Evaluation, TextAnswer, evaluation_mode
@@ -35,7 +36,7 @@ def evaluating_texts(build: Build, encoded: Encoded) -> Generator[Evaluating, No
             yield Evaluating(done, len(batches))
     texts = _whole(encoded, [pieces[index] for index in range(len(pieces))])
     tallies = [text.tally for text in texts]
-    metrics = measure_language(build.task.metrics, tallies)
+    metrics = measure_language(build.task.foretold, tallies)
     return Evaluation(
         loss=loss_of_tallies(tallies),
         predictions=[],
@@ -49,18 +50,34 @@ def evaluating_texts(build: Build, encoded: Encoded) -> Generator[Evaluating, No
 def writing(build: Build, evaluation: Evaluation) -> Generator[Evaluating, None, Evaluation]:
     """The evaluation of the validation set with what the model writes after its prompts.
 
-    As the recipe's [generation] says; without one nothing is written.
+    As the recipe's [generation] says; without one nothing is written. A prompt that several
+    examples share is written on once, and scored against all of their completions.
     """
     section, encoded = build.recipe.generation, build.validation
     if section is None:
         return evaluation
-    wanted = encoded.examples[: section.limit]
     place = {name: index for index, name in enumerate(encoded.example_ids)}
-    prompts = [encoded.prompt(place[name]) for name in wanted]
-    written = yield from generating(build, prompts, section=section)
-    by_id = dict(zip(wanted, written, strict=True))
-    texts = tuple(replace(text, generated=by_id.get(text.id)) for text in evaluation.texts)
-    return replace(evaluation, texts=texts)
+    prompts = {name: tuple(encoded.prompt(place[name])) for name in encoded.examples}
+    wanted = list(dict.fromkeys(prompts.values()))[: section.limit]
+    written = yield from generating(build, wanted, section=section)
+    answers = dict(zip(wanted, written, strict=True))
+    texts = tuple(
+        replace(text, generated=answers.get(prompts[text.id])) for text in evaluation.texts
+    )
+    scores = (
+        measure_written(build.task.written, pairs_of(build, texts)) if build.task.written else {}
+    )
+    return replace(evaluation, texts=texts, metrics={**evaluation.metrics, **scores})
+
+
+def pairs_of(build: Build, texts: Sequence[TextAnswer]) -> list[Written]:
+    """The prompt and the completion of each example of the validation set that was written on."""
+    examples = {example.id: example.texts for example in build.dataset.validation}
+    return [
+        Written(examples[text.id][0], examples[text.id][-1], text.generated)
+        for text in texts
+        if text.generated is not None
+    ]
 
 
 def _whole(encoded: Encoded, tallies: Sequence[Tally]) -> tuple[TextAnswer, ...]:

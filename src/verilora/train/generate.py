@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import torch
-from transformers import GenerationConfig
+from transformers import GenerationConfig, LogitsProcessor, NoRepeatNGramLogitsProcessor
 
 from verilora.data.batches import evaluation_batches
 from verilora.errors import DataError, RecipeError
@@ -53,7 +53,8 @@ def generating(
     written = [""] * len(prompts)
     with evaluation_mode(build.model), _own_settings(build.model):
         for done, indices in enumerate(batches, 1):
-            answers = _write(build, [prompts[index] for index in indices], config=config)
+            chosen, size = [prompts[index] for index in indices], section.no_repeat_ngram_size
+            answers = _write(build, chosen, config=config, size=size)
             for index, answer in zip(indices, answers, strict=True):
                 written[index] = answer
             yield Evaluating(done, len(batches))
@@ -74,7 +75,6 @@ def configured(
         }
     return GenerationConfig(
         max_new_tokens=section.max_new_tokens,
-        no_repeat_ngram_size=section.no_repeat_ngram_size,
         do_sample=False,
         eos_token_id=list(stops) or None,
         pad_token_id=pad_id,
@@ -83,9 +83,25 @@ def configured(
     )
 
 
+class _NewInAnswer(LogitsProcessor):
+    """No `size` tokens in a row twice in the answer, which begins at `start`.
+
+    transformers' own rule also counts what stands in the prompt, so that an answer could not name
+    in `size` tokens what it was asked about.
+    """
+
+    def __init__(self, size: int, start: int) -> None:
+        self._rule: Any = NoRepeatNGramLogitsProcessor(size)
+        self._start = start
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        return self._rule(input_ids[:, self._start :], scores)
+
+
 def _write(
-    build: Build, prompts: Sequence[Sequence[int]], *, config: GenerationConfig
+    build: Build, prompts: Sequence[Sequence[int]], *, config: GenerationConfig, size: int
 ) -> list[str]:
+    """`size` tokens in a row are never written twice; 0 forbids nothing."""
     longest = max(map(len, prompts))
     pad = config.pad_token_id
     ids = [[*[pad] * (longest - len(prompt)), *prompt] for prompt in prompts]
@@ -97,6 +113,7 @@ def _write(
             input_ids=torch.tensor(ids, device=build.device),
             attention_mask=torch.tensor(seen, device=build.device),
             generation_config=config,
+            logits_processor=[_NewInAnswer(size, longest)] if size else [],
         )
     return [_told(build, row[longest:], stops=config.eos_token_id) for row in made.tolist()]
 

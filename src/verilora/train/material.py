@@ -11,9 +11,10 @@ from transformers import AutoTokenizer
 from verilora.data.dataset import Dataset
 from verilora.data.encode import Encoded, encode
 from verilora.data.load import load_dataset
-from verilora.data.tasks import CAUSAL
+from verilora.data.tasks import CAUSAL, find_task
 from verilora.errors import ModelError, RecipeError
 from verilora.records.recipe import Recipe
+from verilora.scores.measure import refuse_unready
 from verilora.train.locate import locate
 from verilora.train.quiet import quiet_transformers
 
@@ -35,10 +36,11 @@ def gather(recipe: Recipe, *, weights: bool = True) -> Material:
     """Finds the base, reads and encodes the data; no tensor is loaded.
 
     With `weights` the base's tensors must be there too (a hub model is fetched whole).
-    Raises ModelError, DataError, RecipeError.
+    Raises ModelError, DataError, RecipeError; MissingExtraError for a score that needs one.
     """
     _refuse_unbuilt(recipe)
     _refuse_misplaced(recipe)
+    _refuse_unscored(recipe)
     directory = locate(recipe.model, weights=weights)
     tokenizer = load_tokenizer(directory, recipe)
     dataset = load_dataset(recipe.task)
@@ -68,7 +70,7 @@ def load_tokenizer(directory: Path, recipe: Recipe) -> Any:
         )
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
-    if tokenizer.pad_token is None and recipe.task.kind != CAUSAL:
+    if tokenizer.pad_token is None and find_task(recipe.task).kind != CAUSAL:
         # What fills a row of a causal language model is masked; a classifier over a decoder finds
         # the end of a text by its padding.
         raise ModelError(
@@ -100,11 +102,29 @@ def _refuse_unbuilt(recipe: Recipe) -> None:
         raise RecipeError(f"recipe '{recipe.name}'", faults)
 
 
+def _refuse_unscored(recipe: Recipe) -> None:
+    """Scores of what is written, where nothing would be written or nothing is there to score it."""
+    task, faults = find_task(recipe.task), []
+    if not task.written:
+        return
+    told = f"task.metrics names {', '.join(task.written)}, which"
+    if not task.label_column:
+        faults.append(f"{told} are measured against completions: name their column in label_column")
+    if recipe.generation is None:
+        faults.append(
+            f"{told} are measured on what the model writes: say how it writes "
+            "(--set generation.max_new_tokens=64), or name other metrics"
+        )
+    if faults:
+        raise RecipeError(f"recipe '{recipe.name}'", faults)
+    refuse_unready(task.written)
+
+
 def _refuse_misplaced(recipe: Recipe) -> None:
     """Settings that the recipe's task could only ignore."""
-    task, training = recipe.task, recipe.training
+    task, training = find_task(recipe.task), recipe.training
     causal = task.kind == CAUSAL
-    prompts = causal and (task.label_column is not None or task.messages_column is not None)
+    prompts = causal and (bool(task.label_column) or task.messages_column is not None)
     wrong = {
         "training.packing puts texts of a causal-lm into one row": training.packing and not causal,
         "training.label_smoothing spreads a target over classes or tokens, and a regression has "

@@ -16,9 +16,10 @@ def prediction_lines(build: Build, evaluation: Evaluation) -> bytes:
     """predictions.jsonl: a line for each validation example, from which its metrics follow.
 
     id, label, prediction (class names, or numbers) and scores; of a causal language model id, the
-    tokens to be foretold, their log_likelihood, how many were correct, and what was generated.
+    tokens to be foretold, their log_likelihood, how many were correct, and what was generated;
+    where that is scored also the prompt, and the reference that is the example's own.
     """
-    rows = _text_rows(evaluation) if evaluation.texts else _class_rows(build, evaluation)
+    rows = _text_rows(build, evaluation) if evaluation.texts else _class_rows(build, evaluation)
     lines = (json.dumps(row, ensure_ascii=False, allow_nan=False) for row in rows)
     return "".join(f"{line}\n" for line in lines).encode()
 
@@ -42,7 +43,12 @@ def _class_rows(build: Build, evaluation: Evaluation) -> Iterator[dict[str, Any]
         }
 
 
-def _text_rows(evaluation: Evaluation) -> Iterator[dict[str, Any]]:
+def _text_rows(build: Build, evaluation: Evaluation) -> Iterator[dict[str, Any]]:
+    examples = {example.id: example.texts for example in build.dataset.validation}
     for text in evaluation.texts:
-        generated = {} if text.generated is None else {"generated": text.generated}
-        yield {"id": text.id, **asdict(text.tally), **generated}
+        row = {"id": text.id, **asdict(text.tally)}
+        if text.generated is not None and build.task.written:
+            row |= {"prompt": examples[text.id][0], "reference": examples[text.id][-1]}
+        if text.generated is not None:
+            row["generated"] = text.generated
+        yield row
