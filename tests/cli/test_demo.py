@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from contextlib import redirect_stderr, redirect_stdout
 
 import pytest
@@ -75,6 +76,18 @@ def test_its_claim_stands_in_the_registry_with_all_that_it_rests_on(finished):
     assert page.count(">seed 0</a>") == page.count(">seed 1</a>") == 2
     assert "Runs of full fine-tuning of the same base" in page
     assert ", stdlib-pairs (beside full fine-tuning" in page
+
+
+def test_its_files_are_valid_until_a_byte_is_changed(verilora, finished, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(finished[0], copy)
+    assert verilora("verify", copy).status == 0
+    path = copy / "lora-seed0" / "adapter" / "adapter_model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    told = verilora("verify", copy)
+    assert (told.status, told.out.startswith("digest-mismatch")) == (14, True), told
 
 
 def test_asked_not_to_it_leaves_the_registry_alone(verilora, finished, monkeypatch, tmp_path):

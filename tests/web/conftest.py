@@ -22,6 +22,7 @@ from verilora.records.notice import Notice
 from verilora.records.protocol import DIMENSIONS, Row
 from verilora.records.run import Run
 from verilora.records.verdict import (
+    Artifact,
     Citation,
     Paper,
     PaperVersion,
@@ -134,7 +135,12 @@ class Maker:
         )
         post = conclude(
             pre,
-            Work(self._results(values, pre, changes.get("runs", ())), 408, 408),
+            Work(
+                self._results(values, pre, changes.get("runs", ())),
+                evaluated=408,
+                full_size=408,
+                artifacts=tuple(map(_artifact, changes.get("artifacts", ()))),
+            ),
             stamp=Stamp("test-1", "2026-11-02T00:00:00Z"),
         )
         return _document(post, pre, changes)
@@ -175,6 +181,10 @@ def _row(name: str, state: str) -> Row:
     return Row.model_validate({"dimension": name, "state": given, "filled": filled, **told})
 
 
+def _artifact(name: str) -> Artifact:
+    return Artifact.model_validate({"name": name, "sha256": DATA, "size": 9, "role": "adapter"})
+
+
 def _document(post: Verdict, pre: Verdict, changes: dict[str, Any]) -> VerdictDocument:
     told = {"arxiv_id": "2106.09685", "title": "Bridges: Small Adapters", "abstract": "We do."}
     told |= {name: value for name, value in changes.items() if name in told}
@@ -205,7 +215,8 @@ class Filled:
         self.run = make.admit(make.run(0, training_loss={"every": 3, "means": means}))
         runs = (self.run.record_digest, *(f"sha256:{n:064x}" for n in range(1, 5)))
         values = tuple(100 * right / 408 for right in (361, 363, 365, 367, 369))
-        self.document = make.document(*values, runs=runs)
+        files = [f"a-run-with-a-long-name-{n}/adapter/adapter_model.safetensors" for n in range(99)]
+        self.document = make.document(*values, runs=runs, artifacts=files)
         self.verdict = make.admit(self.document)
         states = {"base": "different", "epochs_and_batch": "different", "optimiser": "equivalent"}
         self.proxy = make.admit(make.document(87.2, 88.1, 86.9, states=states))

@@ -38,3 +38,10 @@ def test_a_plan_in_a_list_says_what_it_fixed(fresh) -> None:
     item = item_of(fresh.registry.verdict(fresh.admit(plan).digest))
     assert item.headline == "Fixed before the runs: seeds 0, 1, 2; the same within 1.4 points."
     assert item.mark == "preregistered"
+
+
+def test_digests_beyond_what_a_page_holds_are_counted(filled) -> None:
+    view = filled.registry.verdict(filled.verdict.digest)
+    digests = verdict_facts(view, LINKS, runs={}, places={})["digests"]
+    assert len(digests) == 61
+    assert digests[-1] == ("47 more", "in this page's JSON")

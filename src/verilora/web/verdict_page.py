@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from verilora.records.verdict import Verdict
@@ -15,6 +15,8 @@ from verilora.verdict.meaning import cited, headline, plan_of, status_told
 from verilora.web.judged import status_of, told_of
 from verilora.web.links import Links, envelope_path, paper_path, verdict_path
 from verilora.web.standing import SIGNATURES, Event, history_of, notices_told
+
+MOST_DIGESTS = 60
 
 
 class Item(NamedTuple):
@@ -36,6 +38,7 @@ def verdict_facts(
     told = dict(told_of(view.entry.digest, view.document))
     path = verdict_path(view.entry.digest)
     told["seeds"] = seeds_told(told["verdict"], RunLinks(runs))
+    told["digests"] = _first(told["digests"])
     return told | {
         "view": view,
         "entry": view.entry,
@@ -95,6 +98,15 @@ def _planned(verdict: Verdict) -> str:
         return ""
     seeds = ", ".join(map(str, plan.seeds))
     return f"Fixed before the runs: seeds {seeds}; the same within {plan.margin:.3g} points."
+
+
+def _first(digests: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """What a page has room for; all of them stand in its twin."""
+    left = len(digests) - MOST_DIGESTS
+    return [
+        *digests[:MOST_DIGESTS],
+        *([(f"{left} more", "in this page's JSON")] if left > 0 else []),
+    ]
 
 
 def _current(view: VerdictView) -> str:
