@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
+
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -19,12 +23,23 @@ from verilora.web.quick import Quick
 from verilora.web.sharing_routes import sharing_routes
 from verilora.web.twins import twin_routes
 
+THREADS = 2
+"""That answer what is not quick (see Quick), in a process that reads a file."""
 ADVICE = {404: "There is nothing at this address.", 405: "This address is asked in another way."}
 
 
 def create_app(house: Site) -> FastAPI:
     """The application that serves a registry. Opens and closes nothing itself."""
+
+    @contextlib.asynccontextmanager
+    async def serving(_: FastAPI) -> AsyncIterator[None]:
+        if house.registry.is_file:
+            # More threads would only take the processor from each other, and all end late.
+            current_default_thread_limiter().total_tokens = THREADS
+        yield
+
     app = FastAPI(
+        lifespan=serving,
         title="verilora",
         version=__version__,
         description="Signed claims and verdicts, to be read by anybody. Likeness is no proof.",
