@@ -62,7 +62,7 @@ def convert(
     source = dialect(form) if form else dialect_of(path)
     target = dialect(to)
     before = source.read(path, given)
-    written = target.write(before, Given(architecture=given.architecture))
+    written = target.write(before, Given(architecture=given.architecture, uniform=given.uniform))
     with staged_directory(out) as stage:
         for name, content in written.files.items():
             write_whole(stage / name, content)

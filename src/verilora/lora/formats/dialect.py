@@ -23,6 +23,8 @@ class Given:
     architecture: Architecture | None = None
     parts: tuple[str, ...] = ()
     """Which parts of a fused projection are adapted, of "q", "k" and "v"."""
+    uniform: bool = False
+    """One rank and one scale for all, also where the format could hold more."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from verilora.errors import AdapterFileError, ConfigError, nearest
 from verilora.lora.formats.adapter import Adapter
 from verilora.lora.formats.dialect import Dialect, Given, Written
+from verilora.lora.formats.fold import one_rank, one_scale
 from verilora.lora.formats.litgpt import LITGPT
 from verilora.lora.formats.loralib import LORALIB
 from verilora.lora.formats.mlx import MLX
@@ -26,7 +27,11 @@ def _read(path: Path, given: Given) -> Adapter:
 
 
 def _write(adapter: Adapter, given: Given) -> Written:
-    return Written(write_peft(adapter), Given())
+    if not given.uniform:
+        return Written(write_peft(adapter), Given())
+    made, _ = one_rank(one_scale(adapter)[0])
+    new = tuple(note for note in made.notes if note not in adapter.notes)
+    return Written(write_peft(made), Given(), new)
 
 
 PEFT = Dialect("peft", "peft 0.21.2", is_peft, _read, _write)
