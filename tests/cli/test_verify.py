@@ -57,6 +57,8 @@ def test_one_byte_of_the_adapter(run: Path, verilora: Any) -> None:
     assert told.out.startswith("digest-mismatch: adapter/adapter_model.safetensors")
     facts = json.loads(verilora("verify", run, "--json").out)
     assert facts["state"] == "digest-mismatch"
+    assert facts["differing"] == [f"{weights.relative_to(run)} is not the file that was signed"]
+    assert set(facts) == {"state", "sentence", "path", "differing"}
 
 
 def test_each_state_ends_with_its_status(run: Path, verilora: Any) -> None:

@@ -76,6 +76,28 @@ def test_quotes_and_their_distance() -> None:
     assert not find_quote(text, "  ", value=89.7, decimals=1).found
 
 
+@pytest.mark.parametrize(
+    ("text", "quote", "found"),
+    [
+        ("these are unsupported claims", "supported claims", False),
+        ("these are supported claims", "supported claims", True),
+        ("non-equivalent methods", "equivalent methods", False),
+        ("it is faster than any", "it is fast", False),
+        ("an accuracy of 89.7 here", "an accuracy of 89", False),
+        ("an accuracy of 89. Then", "an accuracy of 89", True),
+        ("an accuracy of 89, then", "an accuracy of 89", True),
+        ("0.57 points of it", "57 points of it", False),
+        ("189 points of it", "89 points of it", False),
+        ("(89 points of it)", "89 points of it", True),
+        ("a rank (r=8) is", "(r=8)", True),
+        ("89.7±.7 is", "89.7 ± .7", True),
+        ("89.7±.75 is", "89.7 ± .7", False),
+    ],
+)
+def test_a_quote_is_of_whole_words_and_numbers(text: str, quote: str, *, found: bool) -> None:
+    assert find_quote(text, quote, value=None, decimals=0).found is found
+
+
 def test_the_nearest_of_many_counts() -> None:
     text = "quote " + "z" * 500 + " 89.7 quote 89.7 " + "z" * 500 + " quote"
     assert find_quote(text, "quote", value=89.7, decimals=1).distance == 1

@@ -18,6 +18,8 @@ Level = Annotated[
 ]
 SHOWN = 5
 """Names in one line."""
+FACTS = ("key_ids", "differing", "faults", "notice")
+"""Of what is not valid: what --json tells besides, where there is any."""
 LEVELS = ("signature", "recompute", "evaluate", "retrain")
 
 
@@ -83,6 +85,7 @@ def _refuse(terminal: Terminal, error: VerificationError, *, path: Path) -> None
 
     state = error.facts["state"]
     mapping = {"state": state, "sentence": str(error), "path": str(path)}
+    mapping |= {name: error.facts[name] for name in FACTS if error.facts.get(name)}
     terminal.tell(f"{state}: {error}", mapping=mapping)
     raise typer.Exit(EXIT_STATUS[state])
 

@@ -56,15 +56,25 @@ def spans_of_value(text: str, value: float, *, decimals: int) -> list[Span]:
 def find_quote(text: str, quote: str, *, value: float | None, decimals: int) -> Quote:
     """Whether the quote stands in the text verbatim, and how near to the value.
 
+    Whole words and whole numbers: "supported by" does not stand in "unsupported by".
     The distance is that of the nearest pair of quote and value, 0 if the quote holds the value,
     None without one.
     """
     folded, wanted = fold(text), fold(quote)
     if not wanted:
         return Quote(False, None)
-    quotes = [match.span() for match in re.finditer(re.escape(wanted), folded)]
+    quotes = [match.span() for match in _whole(wanted).finditer(folded)]
     values = [] if value is None else spans_of_value(folded, value, decimals=decimals)
     return Quote(bool(quotes), _nearest_pair(quotes, values))
+
+
+def _whole(wanted: str) -> re.Pattern[str]:
+    """The words as they stand, where they neither begin nor end within a word or a number."""
+    before = r"(?<!\w)" if wanted[0].isalnum() else ""
+    before += r"(?<!\d[.,])" if wanted[0].isdigit() else ""
+    after = r"(?!\w)" if wanted[-1].isalnum() else ""
+    after += r"(?![.,]\d)" if wanted[-1].isdigit() else ""
+    return re.compile(before + re.escape(wanted) + after)
 
 
 def _nearest_pair(quotes: list[Span], values: list[Span]) -> int | None:
