@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,39 @@ def test_what_is_refused_says_where_it_stood_and_what_was_kept(
     assert told.err.rstrip().endswith("1 added")
     listed = verilora("registry", "list", "--database", home / "mine.sqlite", "--json")
     assert json.loads(listed.out)["records"] == 1
+
+
+def test_records_come_from_a_pipe(verilora: Any, key: Key, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [envelope("LoRA", key), b"", envelope("RoPE", key), b"{}"]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"\r\n".join(lines))))
+    told = verilora("registry", "add", "-")
+    assert told.status == 1
+    assert "stdin, line 4: not admitted" in told.err and told.err.rstrip().endswith("2 added")
+    assert len(json.loads(verilora("registry", "list", "--json").out)["entries"]) == 2
+
+
+def test_a_database_that_fails_midway_is_told_with_what_was_kept(
+    verilora: Any, key: Key, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from verilora.errors import RegistryError
+    from verilora.registry import Registry
+
+    many = home / "claims.jsonl"
+    many.write_bytes(b"\n".join(envelope(name, key) for name in ("LoRA", "RoPE")))
+
+    def admit_some(self: Registry, envelopes: Any) -> Any:
+        yield self.admit(next(envelopes))
+        raise RegistryError("the registry does not answer: disk full", url=self.url)
+
+    monkeypatch.setattr(Registry, "admit_many", admit_some)
+    monkeypatch.setattr(Registry, "admit", lambda self, one: Kept())
+    told = verilora("registry", "add", many)
+    assert told.status == 1
+    assert told.err.endswith("disk full\n1 added\n")
+
+
+class Kept:
+    is_new = True
 
 
 def test_trust_may_be_required(verilora: Any, key: Key, home: Path) -> None:

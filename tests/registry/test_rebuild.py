@@ -25,7 +25,9 @@ def test_changed_projections_are_mended(registry: Registry, make: Any, rows_of: 
         connection.exec_driver_sql("DELETE FROM notices")
         connection.exec_driver_sql("UPDATE records SET standing = 'standing'")
     assert rows_of(registry) != before
-    assert registry.rebuild() == 2
+    heard: list[int] = []
+    assert registry.rebuild(listen=heard.append) == 2
+    assert heard == [1, 2]
     assert rows_of(registry) == before
 
 

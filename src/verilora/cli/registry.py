@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +14,7 @@ from verilora.cli.retract import Database, TrustFile, mapping_of, retract
 from verilora.cli.terminal import Terminal
 
 Limit = Annotated[int, typer.Option("--limit", min=1, max=200, help="At most so many.")]
+STDIN = "-"
 KINDS = ("claim", "verdict", "run", "notice", "anchors")
 
 
@@ -52,7 +54,7 @@ def add(
         typer.Argument(
             metavar="FILE...",
             show_default=False,
-            help="Envelopes (*.dsse.json), or one on each line (*.jsonl).",
+            help="Envelopes (*.dsse.json), or one on each line (*.jsonl, or - for stdin).",
         ),
     ],
     *,
@@ -67,7 +69,8 @@ def add(
     What is there already stays as it is. At a record that is refused the command stops; those
     before it are kept. Without --trust signatures are not checked, and the registry says so.
     """
-    from verilora.errors import AdmissionError
+    from verilora.cli.counting import counted
+    from verilora.errors import AdmissionError, RegistryError
     from verilora.registry import Door, open_registry
 
     door = Door()
@@ -78,14 +81,19 @@ def add(
         door = door_of(load_trust(trust), require_trust=require_trust)
     sources = [(name, content) for file in files for name, content in _envelopes_in(file)]
     entries: list[Any] = []
-    with open_registry(database, door=door) as registry:
+    terminal.resume = "what was added stays; the same command goes on with the rest"
+    with (
+        open_registry(database, door=door) as registry,
+        counted(terminal, "taking in", total=len(sources)) as tell,
+    ):
         try:
             for entry in registry.admit_many(content for _, content in sources):
                 entries.append(entry)
-        except AdmissionError as error:
-            name = sources[len(entries)][0]
-            told = f"{name}: {error}\n{_added(entries)}"
-            raise AdmissionError(told, **error.facts) from error
+                tell(len(entries))
+        except RegistryError as error:
+            name = f"{sources[len(entries)][0]}: " if isinstance(error, AdmissionError) else ""
+            told = f"{name}{error}\n{_added(entries)}"
+            raise type(error)(told, **error.facts) from error
         url = registry.url
     mapping = {"database": url, "entries": [mapping_of(entry) for entry in entries]}
     terminal.tell(f"{_added(entries)} in {url}", mapping=mapping)
@@ -145,10 +153,13 @@ def search(
 
 def rebuild(terminal: Terminal, *, database: Database = None) -> None:
     """Make everything but the records and their log again, from these alone."""
+    from verilora.cli.counting import counted
     from verilora.registry import open_registry
 
     with open_registry(database) as registry:
-        count, url = registry.rebuild(), registry.url
+        total = registry.newest()
+        with counted(terminal, "making again", total=total) as tell:
+            count, url = registry.rebuild(listen=tell), registry.url
     told = f"made again from {count:,} records in {url}"
     terminal.tell(told, mapping={"database": url, "records": count})
 
@@ -157,17 +168,18 @@ def _envelopes_in(file: Path) -> Iterator[tuple[str, bytes]]:
     """(name to tell, bytes) of each envelope in a file."""
     from verilora.errors import DataError
 
+    lines = file.suffix == ".jsonl" or str(file) == STDIN
     try:
-        content = file.read_bytes()
+        content = sys.stdin.buffer.read() if str(file) == STDIN else file.read_bytes()
     except OSError as error:
         told = f"{file} cannot be read: {error.strerror}; an envelope's file is wanted"
         raise DataError(told, file=file, line=None) from error
-    if file.suffix != ".jsonl":
+    if not lines:
         yield str(file), content
         return
     for number, line in enumerate(content.splitlines(), 1):
         if line.strip():
-            yield f"{file}, line {number}", line
+            yield f"{'stdin' if str(file) == STDIN else file}, line {number}", line
 
 
 def _added(entries: list[Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import groupby
 from typing import Any
 
@@ -21,7 +21,7 @@ _LINES = 1000
 """Of the log that are in memory at once."""
 
 
-def rebuild(connection: Connection) -> int:
+def rebuild(connection: Connection, *, listen: Callable[[int], None] | None = None) -> int:
     """Drops the projections and makes them again; the number of records.
 
     Checks on the way that the log has no gaps, and each payload and envelope against its digest and
@@ -42,6 +42,8 @@ def rebuild(connection: Connection) -> int:
             known.add(line.digest)
             rows.add(_line_of(line, opened))
         project(connection, rows, signed_again=signed_again)
+        if listen is not None:
+            listen(last)
     _refuse_loose(connection, len(known))
     return len(known)
 

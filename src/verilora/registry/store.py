@@ -5,7 +5,7 @@ Each reading sees one state of the database, whole. May be used by several threa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
@@ -125,11 +125,11 @@ class Registry:
         """
         return admit_many(self._engine, envelopes, door=self._door, size=size)
 
-    def rebuild(self) -> int:
-        """Makes all but blobs and log again; the number of records. Raises RegistryError if a
-        payload does not agree with its digest."""
+    def rebuild(self, *, listen: Callable[[int], None] | None = None) -> int:
+        """Makes all but blobs and log again; the number of records. `listen` is told how many lines
+        of the log are done. Raises RegistryError if a line does not agree with its digest."""
         with writing(self._engine) as connection:
-            return rebuild(connection)
+            return rebuild(connection, listen=listen)
 
     def entry(self, digest: str) -> Entry | None:
         """By the digest of the payload, or that of the record in it."""
