@@ -118,3 +118,13 @@ def test_evaluating_no_run_says_what_is_wanted(verilora, tmp_path):
     told = verilora("evaluate", tmp_path)
     assert told.status == 1
     assert "holds no run.json" in told.err
+
+
+def test_the_first_batch_is_shown_and_nothing_is_trained(verilora, recipe_file, tmp_path):
+    told = verilora("train", recipe_file, "--show-batch", "--out", tmp_path / "run")
+    assert told.status == 0
+    assert "tiny: the first batch, 4 texts. The label is learnt" in told.out
+    assert "[CLS]|a|" in told.out
+    assert not (tmp_path / "run").exists()
+    shown = json.loads(verilora("train", recipe_file, "--show-batch", "--json").out)
+    assert [len(text["tokens"]) for text in shown["texts"]] == [5] * 4

@@ -13,10 +13,11 @@ import torch
 
 from verilora.records.recipe import Recipe
 from verilora.records.run import Run
+from verilora.train import language
 from verilora.train.build import build, count_parameters
 from verilora.train.footprint import Footprint
 from verilora.train.forecast import forecast, largest_evaluation
-from verilora.train.forward import forward
+from verilora.train.graded import answer
 from verilora.train.material import Material, gather
 from verilora.train.rehearsal import backward_of
 from verilora.train.session import Session, open_session
@@ -59,8 +60,7 @@ def measured(material: Material) -> dict[str, int]:
         session.optimizer.zero_grad(set_to_none=True)
         made.model.eval()
         footprint.reset_peak()
-        with torch.no_grad():
-            forward(made, made.validation, indices=ROWS)
+        answer(made, made.validation, indices=ROWS)
         found["evaluation"] = footprint.peak_bytes - with_state
     return found
 
@@ -78,6 +78,26 @@ def test_planned_tensors_are_the_real_ones_to_the_byte(
     assert planned.evaluation == pytest.approx(found["evaluation"], rel=0.01)
     made = build(material.recipe, material=material)
     assert parameters == count_parameters(made.model, made.head)
+
+
+@pytest.mark.parametrize(
+    "training",
+    [{"kind": "gpt2"}, {"packing": True, "label_smoothing": 0.1}, {"method": "full"}],
+    ids=lambda training: "-".join(training),
+)
+def test_a_causal_models_too(
+    make_causal: Callable[..., Recipe], training: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(language, "chunk_of", lambda *_: 16)
+    material = gather(make_causal(**training))
+    parameters, planned = forecast(material, training=ROWS, evaluation=ROWS)
+    found = measured(material)
+    assert planned.weights + planned.adapter == found["fixed"]
+    assert planned.optimizer == found["optimizer"]
+    assert planned.activations == pytest.approx(found["activations"], rel=0.01)
+    assert planned.evaluation == pytest.approx(found["evaluation"], rel=0.01)
+    made = build(material.recipe, material=material)
+    assert parameters == count_parameters(made.model, ())
 
 
 def test_nothing_is_read_and_nothing_is_drawn(make_recipe: Callable[..., Recipe]) -> None:

@@ -132,3 +132,37 @@ def test_other_data_give_other_inputs(make_recipe: Callable[..., Recipe]) -> Non
     assert first["base"] == shorter["base"] == fewer["base"]
     assert first["data"] == shorter["data"] != fewer["data"]
     assert len({first["encoded"], shorter["encoded"], fewer["encoded"]}) == 3
+
+
+@pytest.mark.parametrize("step", [1, 5, 9])
+@pytest.mark.parametrize(
+    "training",
+    [
+        {"packing": True, "micro_batch_size": 4, "label_smoothing": 0.1, "select": "best"},
+        {"kind": "gpt2", "form": "talks", "adapter": {"dropout": 0.3}},
+        {"form": "text", "method": "full", "gradient_checkpointing": True},
+    ],
+    ids=lambda training: "-".join(training),
+)
+def test_a_causal_run_resumed_is_never_stopped_to_the_bit(
+    make_causal: Callable[..., Recipe], training: dict[str, Any], step: int
+) -> None:
+    recipe = make_causal(**training, checkpoint_every=1)
+    through = open_session(build(recipe))
+    wanted = finish(through)
+    checkpoint = stop(open_session(build(recipe)), step)
+    again = open_session(build(recipe))
+    restore(again, checkpoint)
+    found = finish(again)
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+    assert (again.losses, again.curve) == (through.losses, through.curve)
+    assert (again.choice.step, again.choice.value) == (through.choice.step, through.choice.value)
+
+
+def test_other_targets_are_other_tokens(make_causal: Callable[..., Recipe]) -> None:
+    checkpoint = stop(open_session(build(make_causal(checkpoint_every=1))), 1)
+    again = open_session(build(make_causal(checkpoint_every=1)))
+    assert again.build.train.targets is not None
+    again.build.train.targets[0][-1] = -100
+    with pytest.raises(CheckpointError, match="the tokens changed since"):
+        restore(again, checkpoint)

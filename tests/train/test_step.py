@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from verilora.errors import SelfCheckError, TrainingError
-from verilora.records.recipe import Recipe
+from verilora.records.recipe import Recipe, TrainingSection
 from verilora.train.session import Session
 from verilora.train.step import clip, micro_batches, take_step
 
@@ -22,6 +22,10 @@ def without_dropout(session: Session) -> Session:
         if isinstance(module, nn.Dropout):
             module.p = 0.0
     return session
+
+
+def of(size: int | None) -> TrainingSection:
+    return TrainingSection(batch_size=12, micro_batch_size=size)
 
 
 def assert_close(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
@@ -107,11 +111,16 @@ def test_micro_batches_hold_every_example_and_neighbours_in_length(
     opened: Callable[..., Session],
 ) -> None:
     encoded = opened().build.train
-    parts = micro_batches(encoded, range(10), size=4)
+    parts = micro_batches(encoded, range(10), training=of(4))
     assert sorted(index for part in parts for index in part) == list(range(10))
     lengths = [encoded.lengths[index] for part in parts for index in part]
     assert lengths == sorted(lengths)
-    assert micro_batches(encoded, range(10), size=None) == [list(range(10))]
+    assert micro_batches(encoded, range(10), training=of(None)) == [list(range(10))]
+    mixed = micro_batches(encoded, range(10), training=of(4).replace(packing=True))
+    assert [len(part) for part in mixed] == [4, 3, 3]
+    assert sorted(index for part in mixed for index in part) == list(range(10))
+    shortest = [min(encoded.lengths[index] for index in part) for part in mixed]
+    assert max(shortest) < lengths[4]
 
 
 def test_a_loss_that_is_not_finite_names_the_step_and_changes_nothing(

@@ -49,3 +49,12 @@ def test_checkpoints_are_due_each_epoch_each_n_steps_or_never() -> None:
     assert due(timetable(epochs=2), "checkpoint_due") == [6, 12]
     assert due(timetable(epochs=2, checkpoint_every=5), "checkpoint_due") == [5, 10]
     assert due(timetable(epochs=2, checkpoint_every=None), "checkpoint_due") == []
+
+
+def test_packed_texts_need_no_neighbours_of_like_length() -> None:
+    def spread(batches: list[list[int]]) -> int:
+        return sum(len({LENGTHS[index] for index in batch}) for batch in batches)
+
+    plain, packed = timetable(), timetable(packing=True)
+    assert spread(packed.batches(0)) > spread(plain.batches(0))
+    assert sorted(index for batch in packed.batches(0) for index in batch) == list(range(21))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -45,6 +45,7 @@ def register(app: typer.Typer) -> None:
         verilora train mrpc-minilm --set task.data=mrpc/ --out runs/mrpc
         verilora train my-recipe.toml --set training.seed=1
         verilora train my-recipe.toml --resume
+        verilora train my-recipe.toml --show-batch
         """,
     )(train)
     command(
@@ -65,16 +66,23 @@ def train(
     out: Out = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint.")] = False,
     force: Force = False,
+    show_batch: Annotated[
+        bool, typer.Option("--show-batch", help="Show the first batch's tokens; train nothing.")
+    ] = False,
 ) -> None:
     """Train one run of a recipe.
 
     Leaves a directory with the adapter, every prediction, the curves and a report. Nothing that
     is there is overwritten without --force. Stopped at any moment, --resume goes on with the
-    same result as if it had never stopped.
+    same result as if it had never stopped. With --show-batch nothing is trained: the tokens of
+    the first batch are shown, those that are only read and not learnt in brackets.
     """
     from verilora.recipes import catalog
 
     resolved = catalog.load(recipe, settings or ())
+    if show_batch:
+        _show_batch(terminal, resolved)
+        return
     directory = out or Path("runs") / f"{resolved.name}-seed{resolved.training.seed}"
     terminal.resume = _how_to_resume(recipe, settings, directory=directory)
     with drawn(terminal, resolved.name) as listen:
@@ -115,6 +123,14 @@ def evaluate(
     terminal.tell(agreement_told(finished, found), mapping=found.to_mapping())
     if not found.agrees:
         raise typer.Exit(1)
+
+
+def _show_batch(terminal: Terminal, recipe: Any) -> None:
+    from verilora.cli.batch_told import batch_told
+    from verilora.train.show import first_batch
+
+    batch = first_batch(recipe)
+    terminal.tell(*batch_told(batch), mapping=batch.to_mapping())
 
 
 def _how_to_resume(recipe: str, settings: list[str] | None, *, directory: Path) -> str:

@@ -19,6 +19,7 @@ from verilora.data.encode import Encoded
 from verilora.data.tasks import Task
 from verilora.errors import ModelError, RecipeError, nearest
 from verilora.lora import attach
+from verilora.lora.attach import attach_blank
 from verilora.lora.digests import tensor_digest
 from verilora.lora.update import LowRankUpdate
 from verilora.records.canonical import digest_of
@@ -28,7 +29,7 @@ from verilora.train.device import pick_device
 from verilora.train.loading import load_model
 from verilora.train.material import Material, gather
 from verilora.train.recall import Recall
-from verilora.train.start import find_start, told
+from verilora.train.start import find_start, first_batches, told, told_ranks
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ def build(recipe: Recipe, *, material: Material | None = None, device: str | Non
     model, head = load_model(material, place)
     _refuse_other_tokenizer(material, model)
     digests = digests_of_base(model, head)
-    notes = [*choose_trained(model, recipe, head=head), *_truncated(material)]
+    chosen = choose_trained(model, recipe, head=head, batches=first_batches(material))
+    notes = [*chosen, *_truncated(material)]
     start = find_start(recipe, model, head=head)
     if start is not None:
         start.fill()
@@ -148,23 +150,38 @@ def digests_of_base(model: nn.Module, head: tuple[str, ...]) -> dict[str, str]:
     }
 
 
-def choose_trained(model: nn.Module, recipe: Recipe, *, head: tuple[str, ...]) -> list[str]:
-    """Attaches the adapter, or marks what trains without one; returns what is worth saying."""
+def choose_trained(
+    model: nn.Module,
+    recipe: Recipe,
+    *,
+    head: tuple[str, ...],
+    batches: Iterable[Any] | None = None,
+) -> list[str]:
+    """Attaches the adapter, or marks what trains without one; returns what is worth saying.
+
+    Without `batches`, which a start from data reads, the adapter has its shapes and no values.
+    """
     method = recipe.training.method
     if method == "lora":
-        return _attach(model, recipe, head=head)
+        return _attach(model, recipe, head=head, batches=batches)
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(method == "full" or within(name, head))
     return []
 
 
-def _attach(model: nn.Module, recipe: Recipe, *, head: tuple[str, ...]) -> list[str]:
+def _attach(
+    model: nn.Module, recipe: Recipe, *, head: tuple[str, ...], batches: Iterable[Any] | None
+) -> list[str]:
     config = recipe.adapter.replace(seed=recipe.training.seed)
     notes = []
     if head and not config.modules_to_save:
         config = config.replace(modules_to_save=head)
         notes.append(f"trained whole and saved with the adapter: {', '.join(head)} (the new head)")
-    attach(model, config)
+    if batches is None:
+        attach_blank(model, config)
+    else:
+        attach(model, config, batches=batches)
+        notes += told_ranks(model)
     frozen = [
         name
         for name, parameter in model.named_parameters()

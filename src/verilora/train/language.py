@@ -42,9 +42,13 @@ class Told:
 
 
 def rows_of(encoded: Encoded, indices: Sequence[int], training: TrainingSection) -> Rows:
-    """The texts of a forward pass as rows: one to each, or packed where the recipe says so."""
+    """The texts of a forward pass as rows: one to each, or packed where the recipe says so.
+
+    A packed row is as wide as the longest text: wider ones would compute no fewer tokens, and more
+    attention.
+    """
     if training.packing:
-        return pack(encoded, indices, capacity=training.max_length)
+        return pack(encoded, indices, capacity=max(len(encoded.ids[index]) for index in indices))
     return alone(indices)
 
 

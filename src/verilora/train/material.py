@@ -94,8 +94,6 @@ def load_tokenizer(directory: Path, recipe: Recipe) -> Any:
 def _refuse_unbuilt(recipe: Recipe) -> None:
     asked = {
         "model.base": recipe.model.base,
-        "training.learning_rate_ratio": recipe.training.learning_rate_ratio,
-        "training.frozen_a": recipe.training.frozen_a,
     }
     faults = [f"{name} cannot be had yet; leave it out" for name, value in asked.items() if value]
     if faults:

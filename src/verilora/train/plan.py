@@ -151,12 +151,11 @@ def megabytes(count: int) -> str:
 def _passes(material: Material, timetable: Timetable) -> list[tuple[Shape, list[int]]]:
     """The forward passes of the first epochs, cut where the run ends before them."""
     training = material.recipe.training
-    size = training.micro_batch_size
     steps = min(timetable.steps, EPOCHS_LOOKED_AT * timetable.steps_per_epoch)
     return [
         (Shape(*shape_of_pass(material.train, part, training)), part)
         for step in range(steps)
-        for part in micro_batches(material.train, timetable.batch(step), size=size)
+        for part in micro_batches(material.train, timetable.batch(step), training=training)
     ]
 
 

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from verilora.errors import SelfCheckError
-from verilora.lora.digests import tensor_digest
+from verilora.lora.attachment import attached_part
+from verilora.lora.digests import replaced_digests, tensor_digest
 from verilora.lora.update import LowRankUpdate
 from verilora.records.events import SelfChecked
 from verilora.train.session import Session
@@ -36,6 +37,12 @@ class SelfCheck:
             if isinstance(module, LowRankUpdate) and _any(module.B)
         }
         """Updates that had values already: that these are not zero says nothing."""
+        self._frozen = {
+            name: module.A.detach().clone()
+            for name, module in model.named_modules()
+            if isinstance(module, LowRankUpdate) and not module.A.requires_grad
+        }
+        """A of the updates whose B alone is trained."""
 
     def verify(self, session: Session) -> SelfChecked:
         """What was looked at. Raises SelfCheckError with the layer's path and the rule broken.
@@ -48,6 +55,7 @@ class SelfCheck:
             _adapters_moved(model, session.step)
             _started_moved(model, self._started, step=session.step)
             checks.append("every adapter moved")
+            _first_factors_stayed(model, self._frozen, step=session.step)
         if self._head:
             _head_trained(model, self._head, step=session.step)
             checks.append("the head is trained")
@@ -62,7 +70,8 @@ def verify_frozen(session: Session) -> None:
     Compares sha256 digests with those taken when the base was loaded: nothing gets past it, not
     even a change made through `.data`.
     """
-    model, wanted = session.build.model, session.build.base_digests
+    model = session.build.model
+    wanted = {**session.build.base_digests, **_replaced(model)}
     for name, tensor in model.state_dict(keep_vars=True).items():
         if name not in wanted or tensor.requires_grad:
             continue
@@ -75,6 +84,11 @@ def verify_frozen(session: Session) -> None:
                 step=session.step,
                 check="no frozen weight changed",
             )
+
+
+def _replaced(model: nn.Module) -> dict[str, str]:
+    """Digests of the weights that the adapter's start put in the place of the base's."""
+    return replaced_digests(model) if attached_part(model) == "" else {}
 
 
 def _adapters_moved(model: nn.Module, step: int) -> None:
@@ -110,8 +124,23 @@ def _started_moved(
             )
 
 
+def _first_factors_stayed(model: nn.Module, before: dict[str, Tensor], *, step: int) -> None:
+    for name, a in before.items():
+        module = model.get_submodule(name)
+        assert isinstance(module, LowRankUpdate)
+        if not torch.equal(module.A, a):
+            path = name.rpartition(".lora.")[0] or name
+            raise SelfCheckError(
+                f"the first factor of the adapter at {path} is frozen (training.frozen_a), and has "
+                f"changed by step {step}; something writes to it (a second optimiser, a hook)",
+                path=path,
+                step=step,
+                check="no frozen weight changed",
+            )
+
+
 def _why_still(update: LowRankUpdate) -> str:
-    if not (update.A.requires_grad and update.B.requires_grad):
+    if not update.B.requires_grad:
         return "its parameters are frozen (requires_grad is False)"
     if update.A.grad is None and update.B.grad is None:
         return "no gradient reaches it (the forward pass does not use the layer)"

@@ -13,7 +13,13 @@ from verilora.records.recipe import TrainingSection
 from verilora.records.run import CurvePoint
 from verilora.train.build import Build, trained_parameters, within
 from verilora.train.evaluate import Evaluation
-from verilora.train.optim import Schedule, optimizer, schedule
+from verilora.train.optim import (
+    Schedule,
+    freeze_first_factors,
+    optimizer,
+    schedule,
+    second_factors,
+)
 from verilora.train.quiet import quiet_transformers
 from verilora.train.selection import Choice
 from verilora.train.stream import RandomStream
@@ -70,13 +76,15 @@ class Session:
 def open_session(build: Build) -> Session:
     """A session at step 0; the model is put into the mode in which it trains."""
     training = build.recipe.training
+    if training.frozen_a:
+        freeze_first_factors(build.model)
     trained = trained_parameters(build.model)
     timetable = Timetable(build.train.lengths, training)
     _prepare(build)
     return Session(
         build=build,
         trained=trained,
-        optimizer=optimizer(trained.values(), training),
+        optimizer=optimizer(trained.values(), training, second=second_factors(build.model)),
         factor=schedule(training, timetable.steps),
         timetable=timetable,
         stream=RandomStream(training.seed, build.device),

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from verilora.data.encode import Encoded
 from verilora.errors import SelfCheckError, TrainingError
+from verilora.records.recipe import TrainingSection
 from verilora.train.graded import share_of_loss
 from verilora.train.language import shape_of_pass
+from verilora.train.optim import set_rates
 from verilora.train.session import Session
 
 
@@ -40,7 +42,7 @@ def take_step(session: Session, indices: Sequence[int]) -> StepFacts:
     session.optimizer.zero_grad(set_to_none=True)
     total, padded = torch.zeros((), device=build.device), 0
     units = build.train.units(indices)
-    for part in micro_batches(build.train, indices, size=training.micro_batch_size):
+    for part in micro_batches(build.train, indices, training=training):
         loss = share_of_loss(build, part, units=units)
         loss.backward()
         total += loss.detach()
@@ -50,18 +52,26 @@ def take_step(session: Session, indices: Sequence[int]) -> StepFacts:
     loss_value, norm_value = torch.stack((total, norm)).tolist()
     _refuse_not_finite(session, loss=loss_value, norm=norm_value)
     clip(gradients, norm=norm_value, limit=training.max_gradient_norm)
-    for group in session.optimizer.param_groups:
-        group["lr"] = training.learning_rate * session.factor(session.step)
+    set_rates(session.optimizer, training.learning_rate * session.factor(session.step))
     session.optimizer.step()
     tokens = sum(len(build.train.ids[index]) for index in indices)
     return StepFacts(loss_value, norm_value, tokens, padded, len(indices))
 
 
-def micro_batches(encoded: Encoded, indices: Sequence[int], *, size: int | None) -> list[list[int]]:
-    """The step's examples in parts of at most `size`, neighbours in length together."""
+def micro_batches(
+    encoded: Encoded, indices: Sequence[int], *, training: TrainingSection
+) -> list[list[int]]:
+    """The step's examples in parts of at most `micro_batch_size`.
+
+    Neighbours in length are together; where texts are packed each part gets some of every length.
+    """
+    size = training.micro_batch_size
     if size is None or size >= len(indices):
         return [list(indices)]
     ordered = sorted(indices, key=lambda index: len(encoded.ids[index]))
+    if training.packing:
+        parts = -(-len(ordered) // size)
+        return [ordered[part::parts] for part in range(parts)]
     return [ordered[start : start + size] for start in range(0, len(ordered), size)]
 
 

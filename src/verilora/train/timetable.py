@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from verilora.data.batches import epoch_batches
+from verilora.data.batches import WINDOW, epoch_batches
 from verilora.records.recipe import TrainingSection
 
 
@@ -25,7 +25,11 @@ class Timetable:
         """The batches (indices of examples) of an epoch, in order."""
         if self._laid_out[0] != epoch:
             size, seed = self._training.batch_size, self._training.seed
-            laid_out = epoch_batches(self._lengths, batch_size=size, seed=seed, epoch=epoch)
+            # Packed texts need no neighbours of like length: nothing is padded anyway.
+            window = 1 if self._training.packing else WINDOW
+            laid_out = epoch_batches(
+                self._lengths, batch_size=size, seed=seed, epoch=epoch, window=window
+            )
             self._laid_out = (epoch, laid_out)
         return self._laid_out[1]
 
