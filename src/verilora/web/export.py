@@ -38,13 +38,14 @@ def export(house: Site, directory: Path, *, overwrite: bool = False) -> int:
     count = 0
     with staged_directory(directory, overwrite=overwrite, durable=False) as stage:
         made: set[Path] = set()
-        for path, content in every_file(house):
-            target = stage / path
-            if target.parent not in made:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                made.add(target.parent)
-            target.write_bytes(content)
-            count += 1
+        with house.registry.at_once():
+            for path, content in every_file(house):
+                target = stage / path
+                if target.parent not in made:
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    made.add(target.parent)
+                target.write_bytes(content)
+                count += 1
     return count
 
 
