@@ -69,34 +69,42 @@ def add(
     What is there already stays as it is. At a record that is refused the command stops; those
     before it are kept. Without --trust signatures are not checked, and the registry says so.
     """
+    from verilora.registry import open_registry
+
+    sources = [(name, content) for file in files for name, content in _envelopes_in(file)]
+    terminal.resume = "what was added stays; the same command goes on with the rest"
+    with open_registry(database, door=_door(trust, require_trust=require_trust)) as registry:
+        entries, url = _admit(terminal, registry, sources=sources), registry.url
+    mapping = {"database": url, "entries": [mapping_of(entry) for entry in entries]}
+    terminal.tell(f"{_added(entries)} in {url}", mapping=mapping)
+
+
+def _door(trust: Path | None, *, require_trust: bool) -> Any:
+    from verilora.registry import Door
+
+    if trust is None and not require_trust:
+        return Door()
+    from verilora.claims.trust import load_trust
+    from verilora.registry.trusting import door_of
+
+    return door_of(load_trust(trust), require_trust=require_trust)
+
+
+def _admit(terminal: Terminal, registry: Any, *, sources: list[tuple[str, bytes]]) -> list[Any]:
+    """The entries of all; an error says where it stood, and how many were kept."""
     from verilora.cli.counting import counted
     from verilora.errors import AdmissionError, RegistryError
-    from verilora.registry import Door, open_registry
 
-    door = Door()
-    if trust is not None or require_trust:
-        from verilora.claims.trust import load_trust
-        from verilora.registry.trusting import door_of
-
-        door = door_of(load_trust(trust), require_trust=require_trust)
-    sources = [(name, content) for file in files for name, content in _envelopes_in(file)]
     entries: list[Any] = []
-    terminal.resume = "what was added stays; the same command goes on with the rest"
-    with (
-        open_registry(database, door=door) as registry,
-        counted(terminal, "taking in", total=len(sources)) as tell,
-    ):
+    with counted(terminal, "taking in", total=len(sources)) as tell:
         try:
             for entry in registry.admit_many(content for _, content in sources):
                 entries.append(entry)
                 tell(len(entries))
         except RegistryError as error:
             name = f"{sources[len(entries)][0]}: " if isinstance(error, AdmissionError) else ""
-            told = f"{name}{error}\n{_added(entries)}"
-            raise type(error)(told, **error.facts) from error
-        url = registry.url
-    mapping = {"database": url, "entries": [mapping_of(entry) for entry in entries]}
-    terminal.tell(f"{_added(entries)} in {url}", mapping=mapping)
+            raise type(error)(f"{name}{error}\n{_added(entries)}", **error.facts) from error
+    return entries
 
 
 def list_entries(

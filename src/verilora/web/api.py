@@ -34,12 +34,13 @@ def told(kind: Any, *statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def api_routes(house: Site) -> APIRouter:
-    """Everything that is read, and the two questions that are posted."""
+    """Everything that is read, and the questions that are posted."""
     router = APIRouter(prefix=ROOT, tags=["v1"])
     _claims(router, house)
     _verdicts(router, house)
     _signed(router, house)
     _questions(router, house)
+    _documents(router, house)
     return router
 
 
@@ -133,6 +134,8 @@ def _questions(router: APIRouter, house: Site) -> None:
         sentence, least = _asked(await request.body())
         return plain(await run_in_threadpool(data.verify, house, sentence, least=least))
 
+
+def _documents(router: APIRouter, house: Site) -> None:
     @router.post(
         "/validator",
         responses=told(dict[str, Any], 413),
