@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import mrpc, registry
+from benchmarks import mrpc, registry, web
 
-BENCHMARKS = {"mrpc": mrpc.main, "registry": registry.main}
+BENCHMARKS = {"mrpc": mrpc.main, "registry": registry.main, "web": web.main}
 
 
 def main() -> None:
@@ -18,6 +18,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS], metavar="NAME")
     parser.add_argument("--mrpc", metavar="DIR", help="MRPC's files", default="../shared/data/mrpc")
     parser.add_argument("--out", metavar="DIR", help="where the runs go", default="runs/bench")
+    parser.add_argument("--registry", metavar="FILE", help="the web's registry, made once and kept")
     arguments = parser.parse_args()
     for name in arguments.names or BENCHMARKS:
         BENCHMARKS[name](arguments)
