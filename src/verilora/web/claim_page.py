@@ -53,20 +53,25 @@ class Item(NamedTuple):
     more: str
 
 
+class Beside(NamedTuple):
+    """What is kept beside a claim: its runs, what is related, paths by digest, and every record of
+    the claim itself."""
+
+    runs: Sequence[RunView] = ()
+    related: Sequence[Item] = ()
+    places: Mapping[str, str] = NOWHERE
+    versions: Sequence[ClaimView] = ()
+
+
 def claim_facts(
     view: ClaimView,
     links: Links,
     *,
     verdict: VerdictView | None,
-    runs: Sequence[RunView] = (),
-    related: Sequence[Item] = (),
-    places: Mapping[str, str] = NOWHERE,
-    versions: Sequence[ClaimView] = (),
+    beside: Beside | None = None,
 ) -> dict[str, Any]:
-    """What templates/claim.html tells; `runs` and `places` are those kept here, `versions` all
-    records of the claim."""
-    claim = view.claim
-    rests, state = rests_on(verdict, runs), state_of(view, verdict)
+    """What templates/claim.html tells."""
+    claim, state, beside = view.claim, state_of(view, verdict), beside or Beside()
     return {
         "claim": claim,
         "stated": stated(claim),
@@ -74,7 +79,7 @@ def claim_facts(
         "kicker": "A claim about a performance" if claim.performance else "A claim about a fact",
         "state": state,
         "description": f"{claim.statement} Confidence {claim.confidence:.2f}.",
-        "notices": notices_told(view.notices, places),
+        "notices": notices_told(view.notices, beside.places),
         "tags": claim.tags,
         "cited": cited_as(view, links),
         "formats": [(name, f"/cite/{claim.id}.{ending}") for name, ending in FORMATS.items()],
@@ -83,13 +88,13 @@ def claim_facts(
         "badge": f"/badge/{claim.id}.svg",
         "checks": checks_of(view, links),
         "parts": _parts(claim),
-        "history": history_of(view.entry, view.notices, before=_before(view, versions)),
-        "related": list(related),
+        "history": history_of(view.entry, view.notices, before=_before(view, beside.versions)),
+        "related": list(beside.related),
         "signature_words": SIGNATURES,
         "twin": f"{claim_path(claim.id)}.json",
         "here": "/claims",
         "linked": linked_claim(view, state, links=links),
-        "rests": rests,
+        "rests": rests_on(verdict, beside.runs),
         **_drawn(verdict),
     }
 

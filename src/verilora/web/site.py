@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from verilora.registry.verdicts import Filter
 from verilora.registry.views import ClaimView, RelatedClaim, RunView, VerdictView
 from verilora.web import listings
-from verilora.web.claim_page import Item, claim_facts, related_item
+from verilora.web.claim_page import Beside, Item, claim_facts, related_item
 from verilora.web.claim_page import item_of as claim_item
 from verilora.web.finding import MOST_FOUND, Site
 from verilora.web.limits import MOST, PAGE
@@ -83,10 +83,12 @@ def claim_of(site: Site, view: ClaimView, *, related: Sequence[RelatedClaim]) ->
         view,
         site.links,
         verdict=site.verdict_of(view),
-        runs=site.runs_of(view),
-        related=[related_item(one, site.verdict_of(one.claim)) for one in related],
-        places=site.places_of(view.notices),
-        versions=site.registry.versions(view.id),
+        beside=Beside(
+            runs=site.runs_of(view),
+            related=[related_item(one, site.verdict_of(one.claim)) for one in related],
+            places=site.places_of(view.notices),
+            versions=site.registry.versions(view.id),
+        ),
     )
     return fill("claim.html", site.links, **facts)
 
