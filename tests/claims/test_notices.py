@@ -78,6 +78,10 @@ def test_a_thief_of_the_key_takes_nothing_back(heed: Any, world: Any, claim: Cla
         ("stale-trust", "a", "stale-trust", "b", True),
         ("unknown-key", "a", "valid", "b", False),
         ("unknown-key", "b", "valid", "b", True),
+        ("unknown-key", "", "unknown-key", "a", False),
+        ("unknown-key", "", "unknown-key", "", True),
+        ("unknown-key", "b", "unknown-key", "a", True),
+        ("unchecked", "", "unknown-key", "a", False),
         ("unchecked", "", "valid", "b", False),
         ("unchecked", "", "unchecked", "b", True),
         ("unknown-key", "a", "unchecked", "b", True),
@@ -87,6 +91,47 @@ def test_a_thief_of_the_key_takes_nothing_back(heed: Any, world: Any, claim: Cla
 )
 def test_what_counts_is_one_rule(state: str, keys: str, about: str, by: str, told: bool) -> None:
     assert counts(state, set(keys), about=about, by=set(by)) is told
+
+
+def test_a_notice_may_be_taken_back_by_whoever_may_say_it(world: Any, claim: Claim) -> None:
+    about = open_envelope(sign(statement_of(claim), world.key))
+    trust = world.trust(keys=[world.trusted(), world.trusted(world.stranger, roles=["claim"])])
+
+    def said(digest: str, key: Any, kind: str = "retraction", reason: str = "a slip") -> bytes:
+        given = {"kind": kind, "about": digest, "reason": reason}
+        notice = Notice.model_validate({**given, "made_at": "2026-03-01T00:00:00Z"})
+        return sign(statement_of(notice), key)
+
+    def heeded(*contents: bytes) -> tuple[str, ...]:
+        named = [(content, f"n{place}") for place, content in enumerate(contents)]
+        return heed_notices(about, named, trust=trust, by=(world.key.id,), now=world.now)
+
+    first = said(about.digest, world.key)
+    digest = open_envelope(first).digest
+    back = said(digest, world.key)
+    assert heeded(first, back) == heeded(back, first) == ()
+    for other in (said(digest, world.stranger), said(digest, world.key, "dispute")):
+        with pytest.raises(VerificationError, match="retracted"):
+            heeded(first, other)
+    with pytest.raises(VerificationError, match="retracted"):
+        heeded(first, back, said(open_envelope(back).digest, world.key))
+    assert heeded(said("sha256:" + "0" * 64, world.stranger)) == ()
+
+
+def test_a_stranger_does_not_undo_what_an_own_key_took_back(world: Any, claim: Claim) -> None:
+    about = open_envelope(sign(statement_of(claim), world.key))
+    given = {"kind": "retraction", "reason": "a slip", "made_at": "2026-03-01T00:00:00Z"}
+    first = sign(statement_of(Notice.model_validate({**given, "about": about.digest})), world.key)
+    second = Notice.model_validate({**given, "about": open_envelope(first).digest})
+    trust = world.trust(keys=[world.trusted(roles=["claim"])])  # none may sign notices of others
+    for key, undone in ((world.stranger, False), (world.key, True)):
+        said = [(first, "n"), (sign(statement_of(second), key), "m")]
+        by = (world.key.id,)
+        if undone:
+            assert heed_notices(about, said, trust=trust, by=by, now=world.now) == ()
+            continue
+        with pytest.raises(VerificationError, match="retracted"):
+            heed_notices(about, said, trust=trust, by=by, now=world.now)
 
 
 def test_states_have_an_order() -> None:

@@ -75,10 +75,15 @@ def test_notices_count_as_verify_counts_them(fresh) -> None:
     got = client.post(PATH, content=envelope).json()
     assert (got["state"], got["standing"]) == ("valid", "retracted")
     assert "a retraction does not count" in got["detail"]
-    fresh.admit(fresh.notice(entry.digest, reason="Our own slip."))
+    own = fresh.admit(fresh.notice(entry.digest, reason="Our own slip."))
     got = client.post(PATH, content=envelope).json()
     assert got["state"] == "retracted"
     assert "Our own slip." in got["detail"]
+    # Nor does anybody take our notice back; we may.
+    fresh.registry.admit(sign(statement_of(fresh.notice(own.digest)), make_key("anybody")))
+    assert client.post(PATH, content=envelope).json()["state"] == "retracted"
+    fresh.admit(fresh.notice(own.digest, reason="It was none."))
+    assert client.post(PATH, content=envelope).json()["state"] == "valid"
 
 
 def test_who_signed_is_asked_before_what(fresh) -> None:

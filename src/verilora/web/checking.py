@@ -6,6 +6,7 @@ registry has is held against it; without one the registry's own word counts.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -59,19 +60,23 @@ def _checked(site: Site, opened: Opened, *, now: datetime) -> tuple[str, tuple[s
 def _heeded(
     site: Site, opened: Opened, *, by: tuple[str, ...], now: datetime, detail: str
 ) -> tuple[str, str]:
-    """What a valid record has become by the notices that are kept and still stand."""
+    """What a valid record has become by the notices that are kept."""
     assert site.trust is not None
-    said = [
-        (envelope, f"a {view.notice.kind}")
-        for view in site.registry.notices(opened.digest)
-        if view.entry.standing not in ENDED
-        and (envelope := site.registry.envelope(view.entry.digest)) is not None
-    ]
     try:
+        said = _said_of(site, opened.digest)
         notes = heed_notices(opened, said, trust=site.trust, by=by, now=now)
     except VerificationError as error:
         return str(error.facts["state"]), str(error)
     return "valid", "; ".join((detail, *notes))
+
+
+def _said_of(site: Site, digest: str) -> Iterator[tuple[bytes, str]]:
+    """Envelopes of what was said of a record, and of what was said of that."""
+    for view in site.registry.notices(digest):
+        envelope = site.registry.envelope(view.entry.digest)
+        if envelope is not None:
+            yield envelope, f"a {view.notice.kind}"
+        yield from _said_of(site, view.entry.digest)
 
 
 def _become(entry: Entry, state: str, *, detail: str) -> tuple[str, str]:
