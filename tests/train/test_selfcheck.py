@@ -140,3 +140,27 @@ def test_a_sound_base_is_let_pass_at_any_time(opened: Callable[..., Session]) ->
     session.build.model.bert.pooler.dense.bias.data += 1
     with pytest.raises(SelfCheckError, match=r"bert\.pooler\.dense\.bias"):
         verify_frozen(session)
+
+
+def test_a_first_factor_that_is_frozen_must_stay(opened: Callable[..., Session]) -> None:
+    (checked,) = [e for e in run(opened(frozen_a=True)) if isinstance(e, SelfChecked)]
+    assert "every adapter moved" in checked.checks
+    session = opened(frozen_a=True)
+    update = session.build.model.get_submodule(QUERY).lora["weight"]
+    events = train(session)
+    for event in events:
+        if getattr(event, "step", 0) == 1:
+            update.A.data.add_(1e-3)
+            break
+    with pytest.raises(SelfCheckError, match=r"is frozen .training.frozen_a., and has changed"):
+        list(events)
+    assert session.step == 3
+
+
+def test_weights_that_a_start_replaced_are_watched_too(opened: Callable[..., Session]) -> None:
+    session = opened(adapter={"init": "loftq"})
+    module = session.build.model.get_submodule(QUERY)
+    verify_frozen(session)
+    module._parameters["weight"].data[0, 0] += 1
+    with pytest.raises(SelfCheckError, match=f"the frozen weight {QUERY}.weight has changed"):
+        verify_frozen(session)

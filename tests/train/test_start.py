@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from torch import nn
 
 from verilora.errors import AdapterFileError, BaseMismatch, CheckpointError, RecipeError
 from verilora.lora.formats import load_adapter
+from verilora.lora.update import LowRankUpdate
 from verilora.records.canonical import digest_file
 from verilora.records.events import Event, Noted, Stepped
 from verilora.records.recipe import Recipe
@@ -20,7 +22,8 @@ from verilora.train.loading import load_model
 from verilora.train.material import gather
 from verilora.train.plan import plan
 from verilora.train.run import run
-from verilora.train.start import directory_of
+from verilora.train.start import directory_of, first_batches
+from verilora.train.timetable import Timetable
 
 Make = Callable[..., Recipe]
 WEIGHTS = "adapter_model.safetensors"
@@ -188,3 +191,34 @@ def test_an_adapter_that_peft_wrote_is_a_start(
     assert made.model.classifier.out_features == 2
     with pytest.raises(RecipeError, match="rank 2 is in the file, and 4 is asked for"):
         build(make_recipe(start=str(tmp_path), adapter={"rank": 4}))
+
+
+def test_the_first_batches_are_the_trainings_own(make_recipe: Make) -> None:
+    material = gather(make_recipe())
+    found = list(first_batches(material))
+    timetable = Timetable(material.train.lengths, material.recipe.training)
+    assert len(found) == 4
+    for step, batch in enumerate(found):
+        indices = timetable.batch(step)
+        for row, mask, index in zip(
+            batch["input_ids"], batch["attention_mask"], indices, strict=True
+        ):
+            assert row[mask.bool()].tolist() == material.train.ids[index]
+        assert set(batch) == {"input_ids", "attention_mask", "token_type_ids"}
+
+
+def test_ranks_by_the_inputs_are_told(make_recipe: Make) -> None:
+    made = build(make_recipe(adapter={"init": "eva"}))
+    (note,) = [note for note in made.notes if "EVA" in note]
+    assert re.fullmatch(r"ranks by the inputs of the layers \(EVA\): \d to \d", note)
+    again = build(make_recipe(adapter={"init": "eva"}))
+    assert all(
+        torch.equal(one, other)
+        for one, other in zip(made.model.parameters(), again.model.parameters(), strict=True)
+    )
+    assert plan(make_recipe(adapter={"init": "eva"})).parameters.adapter == sum(
+        p.numel()
+        for m in made.model.modules()
+        if isinstance(m, LowRankUpdate)
+        for p in m.parameters()
+    )

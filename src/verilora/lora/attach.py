@@ -23,6 +23,7 @@ from verilora.lora.attachment import (
 )
 from verilora.lora.biases import biases_to_train
 from verilora.lora.blueprint import Blueprint, draw_blueprints
+from verilora.lora.digests import has_values, tensor_digest
 from verilora.lora.layers import Adapted, adapt, has_own_class, restore
 from verilora.lora.merge import unmerge
 from verilora.lora.starts import beginner, blank
@@ -258,7 +259,7 @@ def _replace(
     """Puts the weights of a start (LoftQ) in the place of the base's, which are kept."""
     weights = {name: model.get_parameter(name) for name in replaced}
     attachment.originals.update({name: copy_of(weights[name]) for name in replaced})
-    attachment.replaced = tuple(replaced)
+    attachment.replaced = {n: tensor_digest(w) for n, w in replaced.items() if has_values(w)}
     for name, value in replaced.items():
         weights[name].copy_(value)
 

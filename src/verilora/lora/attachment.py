@@ -47,8 +47,8 @@ class Attachment:
     weights that a start replaced."""
     biases: tuple[str, ...] = ()
     """Names of the biases that are trained."""
-    replaced: tuple[str, ...] = ()
-    """Names of the weights that a start replaced."""
+    replaced: dict[str, str] = field(default_factory=dict)
+    """Names of the weights that a start replaced -> digest of what it put there."""
     untied: dict[str, nn.Parameter] = field(default_factory=dict)
     """Parameter name -> the shared parameter that it had before its tie was cut."""
     tie_flag: bool | None = None

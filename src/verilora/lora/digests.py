@@ -8,7 +8,7 @@ import hashlib
 from torch import Tensor, nn
 
 from verilora.errors import StateError
-from verilora.lora.attachment import attachment_of, base_tensors, kept_bits
+from verilora.lora.attachment import attachment_of, base_tensors
 
 
 def base_digests(model: nn.Module) -> dict[str, str]:
@@ -28,14 +28,15 @@ def base_digests(model: nn.Module) -> dict[str, str]:
 def replaced_digests(model: nn.Module) -> dict[str, str]:
     """Parameter name -> digest of each weight that a start put in the place of the base's (LoftQ).
 
-    Of the unmerged model. Raises StateError if nothing is attached.
+    As it was put there. Raises StateError if nothing is attached.
     """
-    kept = kept_bits(model)
-    found = {}
-    for name in attachment_of(model).replaced:
-        parameter = model.get_parameter(name)
-        found[name] = tensor_digest(kept.get(id(parameter), parameter))
-    return found
+    return dict(attachment_of(model).replaced)
+
+
+def has_values(tensor: Tensor) -> bool:
+    """False for tensors that stand for a shape alone: on the meta device, or fake ones."""
+    # By name: importing the class takes time.
+    return not tensor.is_meta and type(tensor).__name__ != "FakeTensor"
 
 
 def tensor_digest(tensor: Tensor) -> str:

@@ -156,6 +156,16 @@ class TrainingSection(Growing):
         return self
 
     @model_validator(mode="after")
+    def _trains_factors(self) -> TrainingSection:
+        for field in ("learning_rate_ratio", "frozen_a"):
+            if getattr(self, field) and self.method != "lora":
+                raise ValueError(
+                    f'{field} is about an adapter\'s factors, and method "{self.method}" trains '
+                    'none; leave it out, or set method to "lora"'
+                )
+        return self
+
+    @model_validator(mode="after")
     def _starts_with_an_adapter(self) -> TrainingSection:
         if self.start is not None and self.method != "lora":
             raise ValueError(
