@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -72,21 +72,23 @@ def test_beams_find_the_likeliest_of_all(make_causal: Make) -> None:
     made.model.eval()
     everything = GenerationSection(max_new_tokens=2, beams=48, length_penalty=0.0)
     found = generate(made, [prompt], section=everything)[0]
-    best, told = -float("inf"), ""
-    with torch.no_grad():
-        first = made.model(torch.tensor([prompt])).logits[0, -1].log_softmax(-1)
-        for one in range(24):
-            if one in made.validation.stops:
-                if first[one] > best:
-                    best, told = first[one].item(), ""
-                continue
-            second = made.model(torch.tensor([[*prompt, one]])).logits[0, -1].log_softmax(-1)
-            value, other = second.max(0)
-            if first[one] + value > best:
-                best = (first[one] + value).item()
-                ids = [one] if other.item() in made.validation.stops else [one, int(other)]
-                told = made.tokenizer.decode(ids, skip_special_tokens=True)
-    assert found == told
+    likelihoods = dict(of_two_tokens(made, prompt))
+    best = max(likelihoods, key=lambda ids: likelihoods[ids])
+    assert found == made.tokenizer.decode(best, skip_special_tokens=True)
+
+
+@torch.no_grad()
+def of_two_tokens(made: Build, prompt: list[int]) -> Iterator[tuple[tuple[int, ...], float]]:
+    """Every answer of at most two tokens, up to what ends it, and its log-likelihood."""
+    stops = made.validation.stops
+    first = made.model(torch.tensor([prompt])).logits[0, -1].log_softmax(-1)
+    for one, value in enumerate(first.tolist()):
+        if one in stops:
+            yield (), value
+            continue
+        second = made.model(torch.tensor([[*prompt, one]])).logits[0, -1].log_softmax(-1)
+        for two, more in enumerate(second.tolist()):
+            yield (one,) if two in stops else (one, two), value + more
 
 
 def test_no_tokens_are_said_again(writer: Build) -> None:

@@ -52,12 +52,15 @@ def test_fused_attention_passes_too(make_causal: Make) -> None:
     made = build(make_causal(packing=True))
     made.model.set_attn_implementation("sdpa")
     prove(made)
+    assert made.model.config._attn_implementation == "sdpa"
 
 
 def test_a_classifier_is_not_looked_at(make_recipe: Make) -> None:
     made = build(make_recipe())
-    made.model.forward = None
+    asked: list[object] = []
+    made.model.register_forward_hook(lambda *given: asked.append(given))
     prove(made)
+    assert asked == []
 
 
 def test_a_base_that_reads_ahead_is_refused(with_base: Callable[..., Recipe]) -> None:

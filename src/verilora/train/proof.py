@@ -36,12 +36,12 @@ def prove(build: Build) -> None:
         return
     texts = _few(build.train)
     with evaluation_mode(build.model), torch.no_grad():
-        single = _logits(build, texts, alone(range(len(texts.ids))))
-        _refuse_reading_ahead(build, texts, single)
-        _refuse_other_head(build, texts, single)
+        single = _logits(build, texts, rows=alone(range(len(texts.ids))))
+        _refuse_reading_ahead(build, texts, single=single)
+        _refuse_other_head(build, texts, single=single)
         if build.recipe.training.packing:
             _refuse_window(build)
-            _refuse_mixing(build, texts, single)
+            _refuse_mixing(build, texts, single=single)
 
 
 def _few(encoded: Encoded) -> Encoded:
@@ -50,7 +50,7 @@ def _few(encoded: Encoded) -> Encoded:
     return Encoded(ids, None, [], [str(n) for n in range(len(ids))], truncated=0, targets=ids)
 
 
-def _logits(build: Build, texts: Encoded, rows: Rows) -> list[Tensor]:
+def _logits(build: Build, texts: Encoded, *, rows: Rows) -> list[Tensor]:
     """Of each text [tokens, vocabulary], float32, however they lie in rows."""
     width = width_of_rows(texts, rows)
     layout = lay_out(texts, rows, width=width, pad_id=padding_id(build.tokenizer))
@@ -66,9 +66,9 @@ def _logits(build: Build, texts: Encoded, rows: Rows) -> list[Tensor]:
     return [found[index] for index in sorted(found)]
 
 
-def _refuse_reading_ahead(build: Build, texts: Encoded, single: Sequence[Tensor]) -> None:
+def _refuse_reading_ahead(build: Build, texts: Encoded, *, single: Sequence[Tensor]) -> None:
     short = Encoded([row[:-1] or row for row in texts.ids], None, [], [], 0, targets=texts.ids)
-    again = _logits(build, short, alone(range(len(short.ids))))
+    again = _logits(build, short, rows=alone(range(len(short.ids))))
     if not _same([one[: len(two)] for one, two in zip(single, again, strict=True)], again):
         raise ModelError(
             f"the base '{build.recipe.model.id}' ({type(build.model).__name__}) sees tokens that "
@@ -78,7 +78,7 @@ def _refuse_reading_ahead(build: Build, texts: Encoded, single: Sequence[Tensor]
         )
 
 
-def _refuse_other_head(build: Build, texts: Encoded, single: Sequence[Tensor]) -> None:
+def _refuse_other_head(build: Build, texts: Encoded, *, single: Sequence[Tensor]) -> None:
     model: Any = build.model
     ids = torch.tensor([texts.ids[0]], device=build.device)
     output = getattr(model, model.base_model_prefix)(ids, use_cache=False)
@@ -111,9 +111,9 @@ def _refuse_window(build: Build) -> None:
         )
 
 
-def _refuse_mixing(build: Build, texts: Encoded, single: Sequence[Tensor]) -> None:
+def _refuse_mixing(build: Build, texts: Encoded, *, single: Sequence[Tensor]) -> None:
     try:
-        packed = _logits(build, texts, [list(range(len(texts.ids)))])
+        packed = _logits(build, texts, rows=[list(range(len(texts.ids)))])
         fits = _same(packed, single)
     except Exception as error:  # whatever a model does with a mask of four dimensions
         raise _unpacked(build, f"it does not take them ({error})") from error
