@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ async def _echo(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def _answers(*pieces: bytes) -> bytes:
+async def _answers(*pieces: bytes, ends: bool = True) -> bytes:
     config = uvicorn.Config(_echo, http=Protocol, log_level="critical", lifespan="off")
     config.load()
     server = uvicorn.Server(config)
@@ -36,7 +37,8 @@ async def _answers(*pieces: bytes) -> bytes:
             writer.write(piece)
             await asyncio.sleep(0.02)
         with contextlib.suppress(OSError):
-            writer.write_eof()
+            if ends:
+                writer.write_eof()
         return await asyncio.wait_for(reader.read(), 5)
     except ConnectionError:
         return b""
@@ -45,8 +47,10 @@ async def _answers(*pieces: bytes) -> bytes:
         listening.close()
 
 
-def answers(*pieces: bytes) -> bytes:
-    return asyncio.run(_answers(*pieces))
+def answers(*pieces: bytes, ends: bool = True) -> bytes:
+    # In a thread of its own: a browser's driver may have a loop in this one.
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(lambda: asyncio.run(_answers(*pieces, ends=ends))).result()
 
 
 @pytest.mark.parametrize(
@@ -64,3 +68,25 @@ def test_bodies_and_many_requests_are_no_head() -> None:
     get = b"GET / HTTP/1.1\r\nhost: x\r\nx: " + b"y" * 20_000 + b"\r\n\r\n"
     told = answers(get, get, post, body[:1000], body[1000:], get, get)
     assert told.count(b"HTTP/1.1 200") == 5
+
+
+GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "answered"), [((), 0), ((b"GET / HTTP/1.1\r\nx: ",), 0), ((GET, b"GET / HT"), 1)]
+)
+def test_a_head_that_does_not_come_is_not_waited_for(
+    pieces: tuple[bytes, ...], answered: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection ends by itself, sooner than its reader gives up."""
+    monkeypatch.setattr("verilora.web.wire.PATIENCE", 0.1)
+    assert answers(*pieces, ends=False).count(b"HTTP/1.1 200") == answered
+
+
+def test_what_takes_long_to_answer_is_not_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor is a body that comes after its head."""
+    monkeypatch.setattr("verilora.web.wire.PATIENCE", 0.05)
+    head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 6\r\n\r\n"
+    told = answers(head, *(b"b",) * 6)
+    assert told.startswith(b"HTTP/1.1 200")
