@@ -25,9 +25,9 @@ DEEPEST = 32
 """Lists and objects inside each other."""
 
 _MARKS = re.compile(r'\\.|["\[\]{}]', re.DOTALL)
-# U+061C, 200E, 200F, 202A..202E, 2066..2069 turn the direction of writing (all of Bidi_Control of
-# Unicode); U+2028 and U+2029 end a line.
-_HIDDEN = re.compile("[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+# U+202A..202E and U+2066..2069 turn the direction of what follows; U+2028 and U+2029 end a line.
+# Marks that tell which way a sign beside them runs (U+200E, U+200F) turn no word, and are used.
+_HIDDEN = re.compile("[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]")
 
 
 def parse_strict(content: bytes, *, name: str = "the document") -> Any:
