@@ -27,7 +27,7 @@ PAYLOADS = (
     "&#x6A;avascript:alert(1)",
     "{{ 7 * 191 }}{% raw %}${7*191}#{7*191}<%= 7*191 %>",
     "]]><![CDATA[--><x>",
-    "\u200f\u200eright\u200d\ufffe<i>",
+    "\u05d0\u05d1right\u200d\ufffe<i>",
 )
 KEPT = ("format", "id", "main_metric", "arxiv_id", "paper_arxiv_id")
 """Keys that other things follow from."""
