@@ -76,7 +76,9 @@ def test_an_equal_id_is_refused_whatever_is_said(make_claim: Make) -> None:
     claim, other = make_claim("LoRA"), make_claim("LORA")
     assert claim.id == other.id
     assert "differs in how it is written" in (duplicate_fault(claim, [other]) or "")
-    assert "is there already: it has the same id" in (duplicate_fault(claim, [claim]) or "")
+    told = duplicate_fault(claim, [claim]) or ""
+    assert "is there already: it has the same id" in told
+    assert f"verilora registry retract {claim.id} --reason TEXT" in told
 
 
 def test_an_equal_id_comes_before_equal_words(make_claim: Make) -> None:
