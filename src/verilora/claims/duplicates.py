@@ -74,8 +74,8 @@ def duplicate_fault(claim: Claim, others: Iterable[Claim]) -> str | None:
         differs = " and differs in how it is written" if not _spelt_alike(claim, other) else ""
         return (
             f"'{other.statement}' is there already{differs}: {why} ({other.id}), which "
-            "stands for one fact; say a subject or object that tells the two apart, or take that one "
-            f"back first: verilora registry retract {other.id} --reason TEXT"
+            "stands for one fact; say a subject or object that tells the two apart, or take that "
+            f"one back first: verilora registry retract {other.id} --reason TEXT"
         )
     return (
         f"it is probably '{other.statement}' ({other.id}) again: {why}; if it is another fact, "
