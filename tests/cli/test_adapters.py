@@ -35,6 +35,7 @@ def test_explain_an_adapter_by_itself_and_with_its_base(verilora, trained, tiny_
     told = verilora("explain", trained / "adapter")
     assert "2 × 16" in told.out
     assert "Give --base MODEL" in told.out
+    assert "‖ΔW‖" in told.out
     told = verilora("explain", trained / "adapter", "--base", tiny_base)
     assert told.status == 0
     assert "‖ΔW‖/‖W‖" in told.out
@@ -89,3 +90,10 @@ def test_merge_refuses_another_base_and_leaves_nothing(verilora, trained, tiny_b
     assert told.status == 1
     assert "differ" in told.err
     assert not (tmp_path / "merged").exists()
+
+
+def test_explain_with_check_is_that_of_convert(verilora, trained):
+    told = verilora("explain", trained, "--check", "vllm")
+    assert told.status == 1
+    assert "modules_to_save is set" in told.out
+    assert told.out == verilora("convert", trained, "--check", "vllm").out

@@ -6,8 +6,10 @@ import json
 import shutil
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
+from verilora import LoraConfig, attach, save_adapter
 from verilora.cli.contents import adapter_directory, read_contents, told
 from verilora.errors import AdapterFileError
 from verilora.records.digests import digest_file
@@ -66,3 +68,37 @@ def test_an_odd_sidecar_does_not_end_it(trained, tmp_path, sidecar):
     shutil.copytree(trained / "adapter", elsewhere)
     (elsewhere / "verilora.json").write_text(json.dumps(sidecar))
     assert "adapter parameters" in told(read_contents(elsewhere))
+
+
+def test_strength_is_that_of_the_dense_update(trained):
+    tensors = load_file(trained / "adapter" / "adapter_model.safetensors")
+    for layer in read_contents(trained / "adapter").layers:
+        prefix = f"base_model.model.{layer.path}.lora_"
+        a, b = (tensors[f"{prefix}{factor}.weight"].double() for factor in "AB")
+        dense = layer.scale * b @ a
+        assert layer.strength is not None
+        assert layer.strength.norm == pytest.approx(float(dense.norm()))
+        assert layer.strength.numerical_rank == int(torch.linalg.matrix_rank(dense.float()))
+        assert 1 <= layer.strength.effective_rank <= layer.rank
+
+
+def test_keys_that_are_not_known_are_said(trained, tmp_path):
+    elsewhere = tmp_path / "adapter"
+    shutil.copytree(trained / "adapter", elsewhere)
+    config = json.loads((elsewhere / "adapter_config.json").read_text())
+    (elsewhere / "adapter_config.json").write_text(json.dumps({**config, "use_new": False}))
+    contents = read_contents(elsewhere)
+    assert contents.unknown == ("use_new",)
+    assert "keys not known" in told(contents)
+
+
+def test_experts_have_no_strength_of_their_own(tmp_path):
+    model = torch.nn.Module()
+    model.up = torch.nn.Parameter(torch.randn(3, 4, 4))
+    holder = torch.nn.Module()
+    holder.experts = model
+    attach(holder, LoraConfig(rank=2, target_modules=[], target_parameters=["experts.up"]))
+    save_adapter(holder, tmp_path / "adapter")
+    contents = read_contents(tmp_path / "adapter")
+    assert [layer.strength for layer in contents.layers] == [None]
+    assert " - " in told(contents)

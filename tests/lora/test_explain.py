@@ -58,6 +58,24 @@ def test_norms_are_those_of_the_dense_matrices(model: nn.Module, train: Train) -
         assert layer.relative_norm == pytest.approx((dense.norm() / own.norm()).item(), rel=1e-5)
 
 
+def test_ranks_are_those_of_the_dense_matrices(model: nn.Module, train: Train) -> None:
+    """The entropy of the singular values' shares (Roy & Vetterli 2007), by the definition."""
+    assert {(e.norm, e.effective_rank, e.numerical_rank) for e in explain(model)} == {(0, 0, 0)}
+    train(model)
+    for layer in explain(model):
+        update = updates_of(model, layer.path)[layer.name]
+        dense = update.layout.matrix(update.dense(torch.float64).detach().contiguous())
+        stack = dense if dense.dim() == 3 else dense[None]
+        wanted = []
+        for values in torch.linalg.svdvals(stack):
+            shares = values[values > 0] / values.sum()
+            wanted.append(float((-(shares * shares.log()).sum()).exp()))
+        assert layer.effective_rank == pytest.approx(sum(wanted) / len(wanted), rel=1e-6)
+        assert 1 <= layer.effective_rank <= layer.rank
+        assert layer.numerical_rank == int(torch.linalg.matrix_rank(stack.float()).max())
+        assert layer.norm == pytest.approx(float(dense.norm()))
+
+
 def test_records(model: nn.Module, train: Train) -> None:
     found = {(e.path, e.name): e for e in explain(model)}
     assert list(found) == [("qkv", "q"), ("qkv", "v"), ("embed", "weight"), ("experts", "up")]
@@ -85,11 +103,11 @@ def test_counts(model: nn.Module) -> None:
 
 
 TABLE = """\
-layer         kind       rule        rank  scale  ‖ΔW‖/‖W‖   state
-qkv [q]       Linear     qkv         2     2      0.000e+00  zero
-qkv [v]       Linear     qkv         2     2      0.000e+00  zero
-embed         Embedding  embed       2     2      0.000e+00  zero, tied to head
-experts [up]  Module     experts.up  2     2      0.000e+00  zero
+layer         kind       rule        rank  scale  ‖ΔW‖/‖W‖   eff. rank  state
+qkv [q]       Linear     qkv         2     2      0.000e+00  0.00       zero
+qkv [v]       Linear     qkv         2     2      0.000e+00  0.00       zero
+embed         Embedding  embed       2     2      0.000e+00  0.00       zero, tied to head
+experts [up]  Module     experts.up  2     2      0.000e+00  0.00       zero
 94 adapter parameters, 10 in modules trained whole (classifier); \
 together 89.66% of the base's 116"""
 

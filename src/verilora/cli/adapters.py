@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from verilora.cli.command import command
+from verilora.cli.convert import CheckFor, tell_check
 from verilora.cli.terminal import Terminal
 from verilora.errors import OutputError
 
@@ -23,6 +24,7 @@ def register(app: typer.Typer) -> None:
         examples="""
         verilora explain runs/mrpc
         verilora explain adapter/ --base FacebookAI/roberta-base
+        verilora explain adapter/ --check vllm
         """,
     )(explain)
     command(
@@ -40,12 +42,17 @@ def explain(
     ],
     *,
     base: Annotated[str | None, typer.Option("--base", metavar="MODEL", help=BASE_HELP)] = None,
+    check: CheckFor = None,
 ) -> None:
     """Tell what an adapter holds and how strongly it acts.
 
-    Without a base: what its files say. With --base the adapter is loaded into it, every tensor and
-    digest is checked, and each layer is told with the size of its update beside the weight's.
+    Without a base: what its files say, with the size and the effective rank of each update. With
+    --base the adapter is loaded into it, every tensor and digest is checked, and each update is
+    told beside the weight's size. With --check: what a program would refuse, as for convert.
     """
+    if check is not None:
+        tell_check(terminal, adapter, consumer=check)
+        return
     from verilora.cli.contents import read_contents, told
 
     contents = read_contents(adapter)

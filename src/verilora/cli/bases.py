@@ -39,7 +39,7 @@ def load_base(base: str, contents: Contents) -> tuple[Any, Any]:
     does the dtype, which its digests of the base are of; by default it is the checkpoint's own.
     Raises ModelError.
     """
-    directory = _located(base)
+    directory = located(base)
     kind, settings = _kind(directory, contents)
     try:
         with quiet_transformers(), torch.random.fork_rng(devices=[]):
@@ -58,11 +58,13 @@ def load_base(base: str, contents: Contents) -> tuple[Any, Any]:
     return model.eval(), _tokenizer(directory)
 
 
-def _located(base: str) -> Path:
+def located(base: str, *, option: str = "--base", weights: bool = True) -> Path:
+    """The directory of a base that `option` names. Raises ModelError."""
     try:
-        return locate(ModelSection(id=base))
+        return locate(ModelSection(id=base), weights=weights)
     except ModelError as error:  # says how to go on in the words of a recipe
-        raise ModelError(str(error).replace("--set model.id=", "--base "), id=base) from error
+        told = str(error).replace("--set model.id=", f"{option} ")
+        raise ModelError(told.replace("model.id is", f"{option} is"), id=base) from error
 
 
 def _refuse_new_weights(base: str, kind: str, *, missing: Any, contents: Contents) -> None:

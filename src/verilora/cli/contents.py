@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from verilora.cli.summary import aligned, columns
 from verilora.errors import AdapterFileError
+from verilora.lora.algebra.small import effective_rank, numerical_rank, singular_values
 from verilora.lora.formats.documents import DocumentError, parse_document, read_file
 from verilora.lora.formats.peft.names import CONFIG, OWN_FILES, SIDECAR, WEIGHTS, parse_factor
 from verilora.lora.formats.peft.sidecar import LARGEST as LARGEST_SIDECAR
-from verilora.lora.formats.peft.stated import LARGEST, StatedError, read_stated
-from verilora.lora.formats.tensorfile import Entry, read_header
+from verilora.lora.formats.peft.stated import LARGEST, Stated, StatedError, read_stated
+from verilora.lora.formats.tensorfile import Entry, read_header, read_tensors
 from verilora.records.digests import digest_file
+
+
+@dataclass(frozen=True)
+class Strength:
+    """How strongly an update acts, told without its base."""
+
+    norm: float
+    """‖ΔW‖, Frobenius."""
+    effective_rank: float
+    numerical_rank: int
 
 
 @dataclass(frozen=True)
@@ -27,6 +40,8 @@ class Factors:
     scale: float
     shapes: tuple[tuple[int, ...], ...]
     dtype: str
+    strength: Strength | None = None
+    """None for a form whose ΔW does not follow from the two tensors alone."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +63,8 @@ class Contents:
     """PEFT's word for the kind of model."""
     norms: Mapping[str, Any] | None = None
     """What `explain` said at the end of the run, for a run directory."""
+    unknown: tuple[str, ...] = ()
+    """Keys of adapter_config.json that are not known, all of them off."""
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain JSON data."""
@@ -77,6 +94,7 @@ def read_contents(path: Path) -> Contents:
         config = read_file(directory / CONFIG, limit=LARGEST)
         stated = read_stated(config)
         entries = read_header(directory / WEIGHTS)
+        tensors = read_tensors((directory / WEIGHTS).read_bytes())
         sidecar = _optional(directory / SIDECAR)
         norms = _optional(path / "explain.json")
     except (DocumentError, StatedError) as error:
@@ -85,7 +103,7 @@ def read_contents(path: Path) -> Contents:
             path=directory,
             faults=(str(error),),
         ) from error
-    layers, whole = _sorted_out(entries, stated)
+    layers, whole = _sorted_out(entries, stated, tensors=tensors)
     results = sidecar.get("results")
     return Contents(
         directory=str(directory),
@@ -97,6 +115,7 @@ def read_contents(path: Path) -> Contents:
         results=results if isinstance(results, dict) else {},
         task_type=parse_document(config).get("task_type"),
         norms=norms or None,
+        unknown=stated.unknown,
     )
 
 
@@ -125,22 +144,31 @@ def _head(contents: Contents) -> list[tuple[str, str]]:
         ("adapter parameters", f"{contents.parameters:,}"),
         *([("base", name)] if base else []),
         ("bound to its base", bound),
+        *([("keys not known", ", ".join(contents.unknown))] if contents.unknown else []),
     ]
 
 
 def _by_shape(contents: Contents) -> str:
-    rows = [("module", "rank", "scale", "A", "B", "dtype")]
+    rows = [("module", "rank", "eff.", "num.", "scale", "‖ΔW‖", "A", "B", "dtype")]
     rows += [
         (
             layer.path,
             str(layer.rank),
+            *_told_ranks(layer.strength),
             f"{layer.scale:g}",
+            f"{layer.strength.norm:.3e}" if layer.strength else "-",
             *(" × ".join(map(str, shape)) for shape in layer.shapes),
             layer.dtype,
         )
         for layer in contents.layers
     ]
     return columns(rows) + "\n\nGive --base MODEL to see how strongly each one acts."
+
+
+def _told_ranks(strength: Strength | None) -> tuple[str, str]:
+    if strength is None:
+        return "-", "-"
+    return f"{strength.effective_rank:.2f}", str(strength.numerical_rank)
 
 
 def _with_norms(norms: Mapping[str, Any]) -> str:
@@ -159,27 +187,43 @@ def _with_norms(norms: Mapping[str, Any]) -> str:
 
 
 def _sorted_out(
-    entries: Mapping[str, Entry], stated: Any
+    entries: Mapping[str, Entry], stated: Stated, *, tensors: Mapping[str, Tensor]
 ) -> tuple[list[Factors], list[tuple[str, tuple[int, ...]]]]:
-    pairs: dict[tuple[str, int], dict[str, Entry]] = {}
+    pairs: dict[tuple[str, int], dict[str, tuple[Entry, Tensor]]] = {}
     whole = []
     for name, entry in entries.items():
         factor = parse_factor(name)
         if factor is None:
             whole.append((name, entry.shape))
         else:
-            pairs.setdefault((factor.path, factor.depth), {})[factor.factor] = entry
+            pairs.setdefault((factor.path, factor.depth), {})[factor.factor] = entry, tensors[name]
     layers = [
         Factors(
             path,
             stated.rank_of(path),
             stated.scale_of(path),
-            tuple(pair[factor].shape for factor in sorted(pair)),
-            str(next(iter(pair.values())).dtype).removeprefix("torch."),
+            tuple(pair[factor][0].shape for factor in sorted(pair)),
+            str(next(iter(pair.values()))[0].dtype).removeprefix("torch."),
+            _strength([pair[factor][1] for factor in sorted(pair)], path, stated=stated),
         )
         for (path, _), pair in pairs.items()
     ]
     return layers, whole
+
+
+def _strength(factors: Sequence[Tensor], path: str, *, stated: Stated) -> Strength | None:
+    if len(factors) != 2 or min(factor.dim() for factor in factors) < 2:
+        return None
+    a, b = (factor.flatten(1) for factor in factors)
+    # Experts in one parameter, and convolutions in groups, have another form.
+    if not a.shape[0] == b.shape[1] == stated.rank_of(path):
+        return None
+    values = singular_values(a, b, scale=stated.scale_of(path))
+    if not bool(values.isfinite().all()):
+        return None
+    size = max(a.shape[1], b.shape[0])
+    rank = numerical_rank(values, size=size, dtype=a.dtype)
+    return Strength(float(values.norm()), effective_rank(values), rank)
 
 
 def _files(directory: Path) -> list[tuple[str, int, str]]:

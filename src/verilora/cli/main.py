@@ -21,6 +21,8 @@ from verilora.cli import (
     anchors,
     cite,
     claim,
+    combine,
+    convert,
     demo,
     doctor,
     judge,
@@ -68,7 +70,7 @@ def _everywhere(*, quiet: Quiet = False, debug: Debug = False, version: Version 
 
 
 for group in (
-    *(demo, runs, adapters, reproduce, plan, judge, recipes, anchors, doctor),
+    *(demo, runs, adapters, convert, combine, reproduce, plan, judge, recipes, anchors, doctor),
     *(claim, cite, keys, sign, verify, registry, web),
 ):
     group.register(app)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,6 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from verilora.kernels.reference import dense_update
+from verilora.lora.algebra.small import (
+    effective_rank,
+    numerical_rank,
+    product_norm,
+    singular_values,
+)
 from verilora.lora.attachment import attachment_of, each_update_set, kept_bits, updates_of
 from verilora.lora.layers import WeightAdapted
 from verilora.lora.layout import Layout
@@ -44,6 +49,12 @@ class LayerExplanation:
     """The update is not zero."""
     relative_norm: float
     """‖ΔW‖ / ‖W‖, Frobenius; of the update's own rows for a fused part."""
+    norm: float
+    """‖ΔW‖, Frobenius."""
+    effective_rank: float
+    """exp of the entropy of BA's singular values; 0 for zeros, the mean of a stack."""
+    numerical_rank: int
+    """How many singular values the dtype can tell from zero; the greatest of a stack."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +84,7 @@ class Explanation:
         return {**asdict(self), "layers": [asdict(layer) for layer in self.layers]}
 
     def __str__(self) -> str:
-        rows = [("layer", "kind", "rule", "rank", "scale", "‖ΔW‖/‖W‖", "state")]
+        rows = [("layer", "kind", "rule", "rank", "scale", "‖ΔW‖/‖W‖", "eff. rank", "state")]
         rows += [_row(layer) for layer in self.layers]
         widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
         lines = [
@@ -120,8 +131,16 @@ def update_norm(update: LowRankUpdate) -> float:
     if update.A.is_meta:
         return 0.0
     a, b = update.difference()
-    squared = ((b.transpose(-1, -2) @ b) * (a @ a.transpose(-1, -2))).sum().item()
-    return update.scale * math.sqrt(max(squared, 0.0))
+    return product_norm(a, b, scale=update.scale)
+
+
+def update_ranks(update: LowRankUpdate) -> tuple[float, int]:
+    """(effective, numerical) rank of the update, from its factors; zeros on the meta device."""
+    if update.A.is_meta:
+        return 0.0, 0
+    values = singular_values(*update.difference())
+    size = max(update.layout.in_features, update.layout.out_features)
+    return effective_rank(values), numerical_rank(values, size=size, dtype=update.A.dtype)
 
 
 def _explain_update(
@@ -134,6 +153,7 @@ def _explain_update(
     base = _base_matrix(module, update.layout, kept=kept)
     norm = rescaled_norm(update, base) if update.rescales else update_norm(update)
     weight = _norm(base)
+    effective, numerical = update_ranks(update)
     return LayerExplanation(
         path=path,
         name=name,
@@ -149,6 +169,9 @@ def _explain_update(
         merged=updates.merged,
         trained=norm > 0,
         relative_norm=norm / weight if weight else 0.0,
+        norm=norm,
+        effective_rank=effective,
+        numerical_rank=numerical,
     )
 
 
@@ -196,5 +219,6 @@ def _row(layer: LayerExplanation) -> tuple[str, ...]:
         str(layer.rank),
         f"{layer.scale:g}",
         f"{layer.relative_norm:.3e}",
+        f"{layer.effective_rank:.2f}",
         ", ".join(states),
     )

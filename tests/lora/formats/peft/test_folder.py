@@ -83,7 +83,9 @@ def test_an_empty_directory_tells_both_files(tmp_path: Path) -> None:
 def test_a_pickle_is_not_opened(directory: Path) -> None:
     (directory / "adapter_model.safetensors").unlink()
     (directory / "adapter_model.bin").write_bytes(b"would run anything")
-    assert "convert it with PEFT's save_pretrained(safe_serialization=True)" in _told(directory)
+    assert "read it with verilora convert --to peft, which takes plain tensors alone" in _told(
+        directory
+    )
 
 
 @pytest.mark.parametrize("zipped", [False, True])

@@ -77,8 +77,8 @@ def _refuse_absent(path: Path) -> None:
     faults = []
     if not (path / WEIGHTS).exists():
         faults.append(
-            f"only {PICKLE} is there, a pickle, which could run any code; convert it with PEFT's "
-            "save_pretrained(safe_serialization=True)"
+            f"only {PICKLE} is there, a pickle, which could run any code; read it with "
+            "verilora convert --to peft, which takes plain tensors alone"
             if (path / PICKLE).exists()
             else f"{WEIGHTS} is missing{_inner(path)}"
         )
