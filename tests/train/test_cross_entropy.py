@@ -45,7 +45,9 @@ def test_value_and_gradients_are_those_of_all_logits_at_once(
     dtype: torch.dtype, shape: tuple[int, int, int], chunk: int, smoothing: float
 ) -> None:
     hidden, head, targets = made(shape, dtype)
-    found = summed_cross_entropy(head, hidden, targets, chunk=chunk, label_smoothing=smoothing)
+    found = summed_cross_entropy(
+        head, hidden, targets=targets, chunk=chunk, label_smoothing=smoothing
+    )
     wanted = F.cross_entropy(
         head(hidden).float(), targets, reduction="sum", label_smoothing=smoothing
     )
@@ -63,7 +65,7 @@ def test_value_and_gradients_are_those_of_all_logits_at_once(
 def test_an_ignored_target_counts_as_torch_counts_it() -> None:
     hidden, head, targets = made((13, 8, 32), torch.float32)
     targets[[0, 5, 6, 12]] = IGNORED
-    found = summed_cross_entropy(head, hidden, targets, chunk=4, label_smoothing=0.2)
+    found = summed_cross_entropy(head, hidden, targets=targets, chunk=4, label_smoothing=0.2)
     wanted = F.cross_entropy(head(hidden), targets, reduction="sum", label_smoothing=0.2)
     torch.testing.assert_close(found, wanted)
     ours, theirs = (gradients(loss, hidden, head)[0] for loss in (found, wanted))
@@ -74,12 +76,12 @@ def test_an_ignored_target_counts_as_torch_counts_it() -> None:
 def test_only_what_is_trained_gets_a_gradient() -> None:
     hidden, head, targets = made((13, 8, 32), torch.float32)
     head.requires_grad_(False)
-    summed_cross_entropy(head, hidden, targets, chunk=4).backward()
+    summed_cross_entropy(head, hidden, targets=targets, chunk=4).backward()
     assert hidden.grad is not None
     assert head.weight.grad is None
     frozen = hidden.detach()
     head.bias.requires_grad_(True)
-    summed_cross_entropy(head, frozen, targets, chunk=4).backward()
+    summed_cross_entropy(head, frozen, targets=targets, chunk=4).backward()
     assert head.bias.grad is not None
 
 
@@ -90,7 +92,7 @@ def test_an_adapter_on_the_head_and_a_shared_weight_are_reached() -> None:
     def adapted(part: Tensor) -> Tensor:
         return head(part) + part @ a.T @ b.T
 
-    found = summed_cross_entropy(adapted, hidden, targets, chunk=4)
+    found = summed_cross_entropy(adapted, hidden, targets=targets, chunk=4)
     wanted = F.cross_entropy(adapted(hidden), targets, reduction="sum")
     leaves = [a, b, head.weight]
     pairs = zip(
@@ -103,7 +105,7 @@ def test_an_adapter_on_the_head_and_a_shared_weight_are_reached() -> None:
     ours, theirs = (
         torch.autograd.grad(loss, head.weight, retain_graph=True)[0]
         for loss in (
-            summed_cross_entropy(head, tied, targets, chunk=4),
+            summed_cross_entropy(head, tied, targets=targets, chunk=4),
             F.cross_entropy(head(tied), targets, reduction="sum"),
         )
     )
@@ -129,7 +131,7 @@ def test_all_logits_never_exist_together() -> None:
     chunk, logits = 16, 4 * 4096
 
     def ours(hidden: Tensor, head: nn.Linear, targets: Tensor) -> Tensor:
-        return summed_cross_entropy(head, hidden, targets, chunk=chunk)
+        return summed_cross_entropy(head, hidden, targets=targets, chunk=chunk)
 
     def theirs(hidden: Tensor, head: nn.Linear, targets: Tensor) -> Tensor:
         return F.cross_entropy(head(hidden), targets, reduction="sum")
@@ -147,7 +149,7 @@ def test_no_tensor_larger_than_a_chunk_is_saved() -> None:
     with torch.autograd.graph.saved_tensors_hooks(
         lambda tensor: saved.append(tensor.numel()) or tensor, lambda tensor: tensor
     ):
-        loss = summed_cross_entropy(head.requires_grad_(False), hidden, targets, chunk=8)
+        loss = summed_cross_entropy(head.requires_grad_(False), hidden, targets=targets, chunk=8)
     assert max(saved) <= 8 * 1000
     loss.backward()
     assert hidden.grad is not None
@@ -155,15 +157,15 @@ def test_no_tensor_larger_than_a_chunk_is_saved() -> None:
 
 def test_without_gradients_the_value_is_the_same_to_the_bit() -> None:
     hidden, head, targets = made((13, 8, 32), torch.float32)
-    found = summed_cross_entropy(head, hidden, targets, chunk=4)
+    found = summed_cross_entropy(head, hidden, targets=targets, chunk=4)
     with torch.no_grad():
-        again = summed_cross_entropy(head, hidden, targets, chunk=4)
+        again = summed_cross_entropy(head, hidden, targets=targets, chunk=4)
     assert math.isclose(found.item(), again.item(), rel_tol=1e-6)
 
 
 def test_each_place_is_graded_by_itself() -> None:
     hidden, head, targets = made((13, 8, 32), torch.float32)
-    found = graded_each(head, hidden, targets, chunk=5)
+    found = graded_each(head, hidden, targets=targets, chunk=5)
     logits = head(hidden)
     torch.testing.assert_close(found.losses, F.cross_entropy(logits, targets, reduction="none"))
     assert found.correct.tolist() == (logits.argmax(-1) == targets).tolist()

@@ -67,7 +67,7 @@ def test_a_packed_batch_has_the_losses_and_gradients_of_one_that_is_not(
     indices = list(range(12))
     alike = [quiet(build(make_causal(kind, packing=p, method=method))) for p in (False, True)]
     (wanted, theirs), (found, ours) = (passed(made, indices) for made in alike)
-    assert shape_of_pass(alike[1].train, indices, alike[1].recipe.training)[0] < 12
+    assert shape_of_pass(alike[1].train, indices, training=alike[1].recipe.training)[0] < 12
     # float32 sums in another order: no further apart than 1e-5 of the largest.
     torch.testing.assert_close(found, wanted, rtol=1e-5, atol=0)
     torch.testing.assert_close(found, by_hand(alike[1], indices), rtol=1e-5, atol=0)
@@ -152,7 +152,7 @@ def test_a_head_that_caps_and_scales_is_asked_as_it_is() -> None:
     ids = torch.tensor([[3, 4, 5, 6]])
     with torch.no_grad():
         output = model.model(ids, use_cache=False)
-        found = head_logits(model, type(output), output.last_hidden_state[0])
+        found = head_logits(model, output.last_hidden_state[0], kind=type(output))
         assert torch.equal(found, model(ids).logits[0])
     assert found.abs().max() < 0.5
     assert vocabulary_of(model) == 24
@@ -180,11 +180,11 @@ def test_a_tokenizer_without_padding_needs_none(make_causal: Make) -> None:
 
 def test_packed_rows_are_as_wide_as_the_longest_text(make_causal: Make) -> None:
     made = build(make_causal(packing=True, max_length=16))
-    rows, width = shape_of_pass(made.train, list(range(10)), made.recipe.training)
+    rows, width = shape_of_pass(made.train, list(range(10)), training=made.recipe.training)
     lengths = made.train.lengths[:10]
     assert width == max(lengths)
     assert -(-sum(lengths) // width) <= rows < 10
     plain = build(make_causal(max_length=16))
-    found = shape_of_pass(plain.train, list(range(10)), plain.recipe.training)
+    found = shape_of_pass(plain.train, list(range(10)), training=plain.recipe.training)
     assert found == (10, max(lengths))
     assert alone([3, 1]) == [[3], [1]]

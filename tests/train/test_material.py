@@ -126,3 +126,8 @@ def test_texts_are_encoded_with_their_targets(make_causal: Callable[..., Recipe]
         assert material.train.targets is not None
         assert len(material.train.examples) == 40
         assert material.train.labels == []
+
+
+def test_missing_labels_are_told_with_those_of_the_file(make_recipe: Callable[..., Recipe]) -> None:
+    with pytest.raises(RecipeError, match=r'has labels = \["bad", "good"\]'):
+        gather(make_recipe(task={"labels": None}))

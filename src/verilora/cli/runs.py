@@ -58,7 +58,7 @@ def register(app: typer.Typer) -> None:
     )(evaluate)
 
 
-def train(
+def train(  # limit: one parameter for each option of the command
     terminal: Terminal,
     recipe: RecipeName,
     *,

@@ -50,7 +50,7 @@ def encode_language(
         stops: tuple[int, ...] = ()
     else:
         template = None
-        writer = _Writer(tokenizer, max_length, task)
+        writer = _Writer(tokenizer, max_length=max_length, task=task)
         texts = writer.encode(examples)
         stops = writer.end
     pieces = task.messages_column is None and not task.label_column
@@ -107,7 +107,7 @@ def _learnt(row: Tokens) -> bool:
 class _Writer:
     """Texts and prompts with completions, by one tokenizer."""
 
-    def __init__(self, tokenizer: Any, max_length: int, task: Task) -> None:
+    def __init__(self, tokenizer: Any, *, max_length: int, task: Task) -> None:
         self._tokenizer = tokenizer
         self._start = start_ids(tokenizer)
         end = tokenizer.eos_token_id

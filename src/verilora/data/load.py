@@ -19,7 +19,7 @@ from verilora.data.tasks import CAUSAL, E2E, GLUE, STDLIB_PAIRS, Task, find_task
 from verilora.errors import RecipeError
 from verilora.records.recipe import TaskSection
 
-__all__ = ["Dataset", "Example", "load_dataset"]
+__all__ = ["Dataset", "Example", "load_dataset", "task_of"]
 
 
 def load_dataset(section: TaskSection) -> Dataset:
@@ -28,8 +28,7 @@ def load_dataset(section: TaskSection) -> Dataset:
     Raises RecipeError for a section that cannot be, DataError for data that is missing or has
     faults (file and line).
     """
-    _check_labels_given(section)
-    task = find_task(section)
+    task = task_of(section)
     faults = _check_sources(section)
     if faults:
         raise RecipeError("[task]", faults)
@@ -40,6 +39,12 @@ def load_dataset(section: TaskSection) -> Dataset:
         take(splits.validation, section.validation_limit),
         splits.dropped,
     )
+
+
+def task_of(section: TaskSection) -> Task:
+    """As `find_task`; where a classification names no labels, the error says which the file has."""
+    _check_labels_given(section)
+    return find_task(section)
 
 
 def _read(section: TaskSection, task: Task) -> Splits:

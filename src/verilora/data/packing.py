@@ -6,7 +6,7 @@ begin at 0. So a packed batch computes what the same texts compute one to a row.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -79,16 +79,22 @@ def lay_out(encoded: Encoded, rows: Rows, *, width: int, pad_id: int) -> Layout:
         ones = [_joined(([1] * length for length in row), width, fill=0) for row in lengths]
         inputs["attention_mask"] = torch.tensor(ones)
     places, targets, owners = [], [], []
+    for index, start in _starts(encoded, rows, width=width):
+        for place, target in enumerate(encoded.targets[index], start):
+            if target != IGNORED:
+                places.append(place - 1)
+                targets.append(target)
+                owners.append(index)
+    return Layout(inputs, places, targets, owners)
+
+
+def _starts(encoded: Encoded, rows: Rows, *, width: int) -> Iterator[tuple[int, int]]:
+    """Each text, and where it begins in the flattened batch."""
     for number, row in enumerate(rows):
         start = number * width
         for index in row:
-            for place, target in enumerate(encoded.targets[index], start):
-                if target != IGNORED:
-                    places.append(place - 1)
-                    targets.append(target)
-                    owners.append(index)
+            yield index, start
             start += len(encoded.ids[index])
-    return Layout(inputs, places, targets, owners)
 
 
 def _block_diagonal(lengths: Sequence[Sequence[int]], width: int) -> Tensor:

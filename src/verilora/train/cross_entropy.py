@@ -8,7 +8,7 @@ each is computed once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ def chunk_of(vocabulary: int, device: torch.device) -> int:
 
 
 def summed_cross_entropy(
-    head: Head, hidden: Tensor, targets: Tensor, *, chunk: int, label_smoothing: float = 0.0
+    head: Head, hidden: Tensor, *, targets: Tensor, chunk: int, label_smoothing: float = 0.0
 ) -> Tensor:
     """Σ over places of F.cross_entropy(head(hidden), targets, label_smoothing), in float32.
 
@@ -65,7 +65,7 @@ class Graded:
 
 
 @torch.no_grad()
-def graded_each(head: Head, hidden: Tensor, targets: Tensor, *, chunk: int) -> Graded:
+def graded_each(head: Head, hidden: Tensor, *, targets: Tensor, chunk: int) -> Graded:
     """Each place by itself; no more logits at a time than in `summed_cross_entropy`."""
     losses, correct = [], []
     for part, wanted in zip(hidden.split(chunk), targets.split(chunk), strict=True):
@@ -120,10 +120,9 @@ class _Known(torch.autograd.Function):
     """A value whose gradients are known already."""
 
     @staticmethod
-    def forward(
-        ctx: Any, value: Tensor, gradients: Sequence[Tensor | None], *inputs: Tensor
-    ) -> Tensor:
-        ctx.gradients = gradients
+    def forward(ctx: Any, value: Tensor, *known: Any) -> Tensor:
+        """`known`: the gradients, as one sequence, and then what they are the gradients of."""
+        ctx.gradients = known[0]
         return value.clone()
 
     @staticmethod

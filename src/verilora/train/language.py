@@ -41,7 +41,7 @@ class Told:
     chunk: int
 
 
-def rows_of(encoded: Encoded, indices: Sequence[int], training: TrainingSection) -> Rows:
+def rows_of(encoded: Encoded, indices: Sequence[int], *, training: TrainingSection) -> Rows:
     """The texts of a forward pass as rows: one to each, or packed where the recipe says so.
 
     A packed row is as wide as the longest text: wider ones would compute no fewer tokens, and more
@@ -55,22 +55,22 @@ def rows_of(encoded: Encoded, indices: Sequence[int], training: TrainingSection)
 def summed_loss(build: Build, indices: Sequence[int]) -> Tensor:
     """The sum over the targets of these training texts, smoothed as the recipe says; a scalar."""
     training = build.recipe.training
-    rows = rows_of(build.train, indices, training)
+    rows = rows_of(build.train, indices, training=training)
     with said_by_base(build, build.train, rows=rows) as told:
         return summed_cross_entropy(
             told.head,
             told.hidden,
-            told.targets,
+            targets=told.targets,
             chunk=told.chunk,
             label_smoothing=training.label_smoothing,
         )
 
 
 def shape_of_pass(
-    encoded: Encoded, indices: Sequence[int], training: TrainingSection
+    encoded: Encoded, indices: Sequence[int], *, training: TrainingSection
 ) -> tuple[int, int]:
     """Rows of a training pass over these examples, and tokens that each is padded to."""
-    rows = rows_of(encoded, indices, training)
+    rows = rows_of(encoded, indices, training=training)
     return len(rows), width_of(width_of_rows(encoded, rows), training)
 
 
@@ -79,7 +79,7 @@ def graded_texts(
 ) -> tuple[Graded, list[int]]:
     """Every target of these texts, one text to a row, and of which text each is; no gradient."""
     with torch.no_grad(), said_by_base(build, encoded, rows=alone(indices)) as told:
-        graded = graded_each(told.head, told.hidden, told.targets, chunk=told.chunk)
+        graded = graded_each(told.head, told.hidden, targets=told.targets, chunk=told.chunk)
         return graded, told.layout.owners
 
 
@@ -112,12 +112,12 @@ def said_by_base(build: Build, encoded: Encoded, *, rows: Rows) -> Iterator[Told
             layout,
             hidden=output.last_hidden_state.flatten(0, 1).index_select(0, places),
             targets=torch.tensor(layout.targets, device=device),
-            head=lambda hidden: head_logits(model, type(output), hidden),
+            head=lambda hidden: head_logits(model, hidden, kind=type(output)),
             chunk=chunk_of(vocabulary_of(model), device),
         )
 
 
-def head_logits(model: Any, kind: type[Any], hidden: Tensor) -> Tensor:
+def head_logits(model: Any, hidden: Tensor, *, kind: type[Any]) -> Tensor:
     """Logits [places, vocabulary] of the model's own head for hidden states [places, width].
 
     `kind` is the class of the base's output.

@@ -10,8 +10,8 @@ from transformers import AutoTokenizer
 
 from verilora.data.dataset import Dataset
 from verilora.data.encode import Encoded, encode
-from verilora.data.load import load_dataset
-from verilora.data.tasks import CAUSAL, find_task
+from verilora.data.load import load_dataset, task_of
+from verilora.data.tasks import CAUSAL, Task, find_task
 from verilora.errors import ModelError, RecipeError
 from verilora.records.recipe import Recipe
 from verilora.scores.measure import refuse_unready
@@ -39,8 +39,9 @@ def gather(recipe: Recipe, *, weights: bool = True) -> Material:
     Raises ModelError, DataError, RecipeError; MissingExtraError for a score that needs one.
     """
     _refuse_unbuilt(recipe)
-    _refuse_misplaced(recipe)
-    _refuse_unscored(recipe)
+    task = task_of(recipe.task)
+    _refuse_misplaced(recipe, task)
+    _refuse_unscored(recipe, task)
     directory = locate(recipe.model, weights=weights)
     tokenizer = load_tokenizer(directory, recipe)
     dataset = load_dataset(recipe.task)
@@ -100,9 +101,9 @@ def _refuse_unbuilt(recipe: Recipe) -> None:
         raise RecipeError(f"recipe '{recipe.name}'", faults)
 
 
-def _refuse_unscored(recipe: Recipe) -> None:
+def _refuse_unscored(recipe: Recipe, task: Task) -> None:
     """Scores of what is written, where nothing would be written or nothing is there to score it."""
-    task, faults = find_task(recipe.task), []
+    faults = []
     if not task.written:
         return
     told = f"task.metrics names {', '.join(task.written)}, which"
@@ -118,10 +119,9 @@ def _refuse_unscored(recipe: Recipe) -> None:
     refuse_unready(task.written)
 
 
-def _refuse_misplaced(recipe: Recipe) -> None:
+def _refuse_misplaced(recipe: Recipe, task: Task) -> None:
     """Settings that the recipe's task could only ignore."""
-    task, training = find_task(recipe.task), recipe.training
-    causal = task.kind == CAUSAL
+    training, causal = recipe.training, task.kind == CAUSAL
     prompts = causal and (bool(task.label_column) or task.messages_column is not None)
     wrong = {
         "training.packing puts texts of a causal-lm into one row": training.packing and not causal,

@@ -153,7 +153,7 @@ def _passes(material: Material, timetable: Timetable) -> list[tuple[Shape, list[
     training = material.recipe.training
     steps = min(timetable.steps, EPOCHS_LOOKED_AT * timetable.steps_per_epoch)
     return [
-        (Shape(*shape_of_pass(material.train, part, training)), part)
+        (Shape(*shape_of_pass(material.train, part, training=training)), part)
         for step in range(steps)
         for part in micro_batches(material.train, timetable.batch(step), training=training)
     ]

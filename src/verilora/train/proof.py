@@ -83,7 +83,7 @@ def _refuse_other_head(build: Build, texts: Encoded, *, single: Sequence[Tensor]
     ids = torch.tensor([texts.ids[0]], device=build.device)
     output = getattr(model, model.base_model_prefix)(ids, use_cache=False)
     try:
-        logits = head_logits(model, type(output), output.last_hidden_state[0]).float()
+        logits = head_logits(model, output.last_hidden_state[0], kind=type(output)).float()
         fits = _same([logits], single[:1])
     except (AttributeError, TypeError, IndexError, RuntimeError):
         fits = False

@@ -66,7 +66,7 @@ def first_batch(recipe: Recipe) -> ShownBatch:
     texts = [
         _shown(material, index, part=part, row=row)
         for part, within in enumerate(parts, 1)
-        for row, together in enumerate(rows_of(encoded, within, training), 1)
+        for row, together in enumerate(rows_of(encoded, within, training=training), 1)
         for index in together
     ]
     return ShownBatch(recipe.name, material.dataset.task.kind, tuple(texts))

@@ -46,7 +46,7 @@ def take_step(session: Session, indices: Sequence[int]) -> StepFacts:
         loss = share_of_loss(build, part, units=units)
         loss.backward()
         total += loss.detach()
-        padded += math.prod(shape_of_pass(build.train, part, training))
+        padded += math.prod(shape_of_pass(build.train, part, training=training))
     gradients = [p.grad for p in session.trained.values() if p.grad is not None]
     norm = nn.utils.get_total_norm(gradients)
     loss_value, norm_value = torch.stack((total, norm)).tolist()
