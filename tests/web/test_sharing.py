@@ -55,6 +55,9 @@ def test_oembed_is_json_alone(client, filled) -> None:
     assert client.get("/oembed", params=asked).status_code == 501
     small = client.get("/oembed", params={"url": url, "maxwidth": 300, "maxheight": 200}).json()
     assert (small["width"], small["height"]) == (300, 200)
+    (frame,) = Frames(small["html"]).found
+    assert (frame["width"], frame["height"]) == ("100%", "200")
+    assert "max-width:300px" in frame["style"]
 
 
 def test_a_badge_has_a_sign_and_a_word(filled) -> None:

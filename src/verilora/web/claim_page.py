@@ -21,6 +21,8 @@ from verilora.web.standing import SIGNATURES, Event, history_of, notices_told, s
 NOWHERE: Mapping[str, str] = {}
 FORMATS = {"BibTeX": "bib", "RIS": "ris", "CSL-JSON": "csl.json", "CITATION.cff": "cff"}
 """Name -> ending of the address."""
+HEIGHT = 360
+"""Of an embedded claim, in CSS pixels; its width is all there is."""
 LONG = 140
 """Letters of a statement beyond which it is set smaller."""
 
@@ -109,13 +111,14 @@ def item_of(view: ClaimView, verdict: VerdictView | None, *, more: str = "") -> 
     return Item(claim.id, claim.statement, state.kind, state.icon, mark, told, more)
 
 
-def iframe_of(claim: Claim, links: Links) -> str:
-    """The snippet that shows the claim on another page."""
+def iframe_of(claim: Claim, links: Links, *, height: int = HEIGHT, widest: int = 0) -> str:
+    """The snippet that shows the claim on another page; `widest` is in CSS pixels, 0 for any."""
     address = escape(links.outside(f"/embed/{claim.id}"), quote=True)
     title = escape(claim.statement, quote=True)
+    limit = f";max-width:{widest}px" if widest else ""
     return (
-        f'<iframe src="{address}" title="{title}" width="100%" height="360" '
-        'loading="lazy" style="border:0"></iframe>'
+        f'<iframe src="{address}" title="{title}" width="100%" height="{height}" '
+        f'loading="lazy" style="border:0{limit}"></iframe>'
     )
 
 

@@ -12,7 +12,7 @@ from verilora.claims.cite import Format
 from verilora.records.canonical import canonical_bytes
 from verilora.registry.views import ClaimView
 from verilora.web.answers import citation
-from verilora.web.claim_page import iframe_of
+from verilora.web.claim_page import HEIGHT, iframe_of
 from verilora.web.finding import Site
 from verilora.web.limits import PAGE
 from verilora.web.links import Links, claim_path, tag_feed_path, tag_path
@@ -20,8 +20,6 @@ from verilora.web.page import fill
 from verilora.web.problems import missing
 from verilora.web.standing import State, state_of
 
-HEIGHT = 360
-"""Of an embedded claim, in CSS pixels; its width is all there is."""
 LABEL = "verilora"
 COLOURS = {
     "stands": "#00684c",
@@ -102,6 +100,7 @@ def feed(site: Site, tag: str | None = None) -> str:
 def _oembed(
     view: ClaimView, links: Links, *, width: int | None, height: int | None
 ) -> dict[str, Any]:
+    low = min(height, HEIGHT) if height else HEIGHT
     return {
         "type": "rich",
         "version": "1.0",
@@ -109,9 +108,9 @@ def _oembed(
         "provider_name": LABEL,
         "provider_url": links.outside("/"),
         "cache_age": 60,
-        "html": iframe_of(view.claim, links),
+        "html": iframe_of(view.claim, links, height=low, widest=width or 0),
         "width": min(width, 1200) if width else 600,
-        "height": min(height, HEIGHT) if height else HEIGHT,
+        "height": low,
     }
 
 
