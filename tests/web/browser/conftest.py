@@ -40,7 +40,7 @@ def address(filled) -> Iterator[str]:
     thread.join(5)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # for as long as it runs, asyncio.run refuses to
 def browser() -> Iterator[Any]:
     if not CHROMIUM:
         pytest.skip("NO CHROMIUM HERE: THE PAGES WERE NOT TESTED IN A BROWSER")
