@@ -6,7 +6,7 @@ from verilora.cli.targets import WIDTH, number_told, summary_of, table_of, targe
 from verilora.recipes.targets import find_target, target_names
 
 MRPC = find_target("lora/table2/roberta-base/mrpc")
-BLEU = find_target("lora/table3/gpt2-medium/bleu")
+BLEU = find_target("lora/table13/gpt2-medium/bleu")
 
 
 def line_of(text: str, word: str) -> list[str]:
@@ -34,7 +34,7 @@ def test_a_cell_among_others() -> None:
     assert lines[0].split() == ["target", "reported", "unit", "runs", "here"]
     assert lines[1].endswith("yes, from an adapter of mnli")
     assert lines[2].endswith("  no (1)")
-    assert lines[3].startswith("(1) verilora does not train and decode text yet")
+    assert lines[3].startswith("(1) verilora does not read DART's texts yet")
 
 
 def test_both_accounts_stand_side_by_side() -> None:
@@ -65,9 +65,18 @@ def test_a_cell_without_scripts_is_run_one_way() -> None:
 
 def test_a_cell_that_does_not_run_says_why_and_how_it_was_made() -> None:
     told = target_told(BLEU)
-    assert "This cell does not run here: verilora does not train and decode text yet" in told
+    assert "This cell does not run here: verilora does not read DART's texts yet" in told
     assert "learning rate 2e-4" in told
-    assert "length penalty of the beam search: 0.9 in the paper, 0.8" in told
+    assert "length penalty 0.8, no repeated" in " ".join(told.split())
+
+
+def test_a_cell_of_text_tells_how_it_is_written() -> None:
+    told = target_told(find_target("lora/table3/gpt2-medium/bleu"))
+    assert "70.4 ± 0.1 points, BLEU" in told
+    assert line_of(told, "beams") == ["beams", "10", "10"]
+    assert line_of(told, "length_penalty") == ["length_penalty", "0.9", "0.8"]
+    assert line_of(told, "label_smoothing") == ["label_smoothing", "0.1", "0.1"]
+    assert "generation.length_penalty: 0.9 in the paper, 0.8 in the scripts" in told
 
 
 def test_lines_are_no_longer_than_a_page_is_wide() -> None:

@@ -35,7 +35,7 @@ def test_names() -> None:
     names = catalog.names()
     assert list(names) == sorted(names)
     assert {"mrpc-minilm", "stdlib-minilm", "lora-roberta-base-mrpc"} <= set(names)
-    assert len(names) == 37
+    assert len(names) == 40
 
 
 @pytest.mark.parametrize("name", catalog.names())

@@ -7,13 +7,14 @@ import dataclasses
 import pytest
 
 from verilora.records.adapter import LoraConfig
-from verilora.records.recipe import Recipe, TrainingSection
+from verilora.records.recipe import GenerationSection, Recipe, TrainingSection
 from verilora.verdict.fields import ELSEWHERE, FIELDS, PHRASES, QUIET, listed, value_of, whole
 
 RECIPE = Recipe.model_validate({"name": "a", "model": {"id": "m"}, "task": {"name": "mrpc"}})
 ALL = {f"adapter.{item.name}" for item in dataclasses.fields(LoraConfig)} | {
     f"training.{name}" for name in TrainingSection.model_fields
 }
+ALL |= {f"generation.{name}" for name in GenerationSection.model_fields}
 
 
 def test_no_field_is_forgotten_or_counted_twice() -> None:
@@ -33,6 +34,20 @@ def test_values_and_their_words() -> None:
     assert whole("epochs_and_batch", RECIPE) == "3 epochs, batches of 16"
     assert whole("precision", RECIPE) == "float32"
     assert "scale rule" not in whole("adapter", RECIPE)
+
+
+def test_how_text_is_written_is_told_where_it_is() -> None:
+    assert value_of(RECIPE, "generation.beams") is None
+    assert whole("metric", RECIPE) == ""
+    writing = RECIPE.replace(generation=GenerationSection(beams=10, length_penalty=0.9))
+    told = whole("metric", writing)
+    assert told.startswith("beams 10, length penalty 0.9, ") and "64 new tokens at most" in told
+
+
+def test_what_is_off_goes_without_saying() -> None:
+    assert "smoothing" not in whole("optimiser", RECIPE)
+    smooth = RECIPE.replace(training=RECIPE.training.replace(label_smoothing=0.1))
+    assert "label smoothing 0.1" in whole("optimiser", smooth)
 
 
 @pytest.mark.parametrize("field", sorted(ALL - ELSEWHERE))

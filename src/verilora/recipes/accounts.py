@@ -17,7 +17,7 @@ from verilora.records.protocol import Dimension
 from verilora.records.recipe import Recipe
 from verilora.records.target import Account, Disagreement, Teller
 
-SECTIONS = ("adapter", "training")
+SECTIONS = ("adapter", "training", "generation")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,12 @@ class Cell:
     @property
     def task(self) -> Task | None:
         """The data of the column's task, if it is one."""
-        return tasks(self.table.tasks).get(self.column) if self.table.tasks else None
+        return tasks(self.table.tasks).get(self.task_name) if self.table.tasks else None
+
+    @property
+    def task_name(self) -> str:
+        """What the column is measured on."""
+        return self.table.columns[self.column].task or self.column
 
     @property
     def start(self) -> str | None:
@@ -48,7 +53,7 @@ def accounts_of(cell: Cell) -> dict[Teller, Account]:
     row = cell.table.rows[cell.row]
     if row.recipe is None or cell.task is None:
         return {}
-    recipe = load(f"{row.recipe}-{cell.column}")
+    recipe = load(f"{row.recipe}-{cell.task_name}")
     return {teller: _account(cell, teller, recipe=recipe) for teller in row.accounts}
 
 
@@ -72,7 +77,7 @@ def stated(account: Account) -> dict[str, Any]:
     return {
         f"{section}.{key}": value
         for section in SECTIONS
-        for key, value in recipe[section].items()
+        for key, value in (recipe.get(section) or {}).items()
         if f"{section}.{key}" not in account.silent
     }
 
@@ -81,6 +86,8 @@ def shown(value: Any) -> str:
     """A field's value in words."""
     if value is None:
         return "none"
+    if isinstance(value, Mapping):
+        return "; ".join(f"{key}: {shown(item)}" for key, item in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(map(shown, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
@@ -104,11 +111,13 @@ def _changed(recipe: Recipe, telling: Telling, *, cell: Cell) -> Recipe:
         # Rounded down, so that this share of all steps, rounded up, is the number of steps again.
         ratio = math.floor(1e6 * telling.warmup_steps / steps) / 1e6
         training = training.replace(warmup_ratio=ratio)
+    generation = recipe.generation and recipe.generation.replace(**telling.generation)
     return recipe.replace(
         name=f"{recipe.name}-as-scripts",
         title=f"{recipe.title}; as its authors' scripts have it",
         adapter=recipe.adapter.replace(**telling.adapter),
         training=training,
+        generation=generation,
     )
 
 
@@ -119,8 +128,10 @@ def _told(cell: Cell) -> dict[Dimension, str]:
         start = f"the adapter of the best {cell.table.columns[cell.start].header} checkpoint"
     told: dict[Dimension, str] = {"base": row.base, "start": start, "metric": column.told}
     if task is not None:
-        told["training_data"] = f"GLUE's {column.header}, all {task.train_rows:,} training examples"
-        told["evaluation"] = f"GLUE's {column.header}, all {task.items:,} examples of the dev set"
+        rows, items = f"{task.train_rows:,} training examples", f"{task.items:,} examples"
+        glue = f"GLUE's {column.header}, all"
+        told["training_data"] = task.training_data or f"{glue} {rows}"
+        told["evaluation"] = task.evaluation or f"{glue} {items} of the dev set"
     return told
 
 

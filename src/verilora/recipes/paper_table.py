@@ -41,6 +41,9 @@ class Task(Record):
     train_rows: int
     items: int
     datasets: tuple[Digest, ...] = ()
+    training_data: str | None = None
+    evaluation: str | None = None
+    """Both in words; by default GLUE's, by the header of the column."""
 
 
 class Column(Record):
@@ -49,6 +52,8 @@ class Column(Record):
     header: str
     metric: str
     told: str
+    task: str | None = None
+    """What it is measured on, where several columns share one; by default called as the column."""
     missing: str | None = None
     """Why no cell of the column runs, where others of the table do."""
 
@@ -66,6 +71,7 @@ class Telling(Record):
     warmup_steps: int | None = None
     adapter: dict[str, Any] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
+    generation: dict[str, Any] = Field(default_factory=dict)
 
 
 class Dispute(Disagreement):
@@ -92,7 +98,7 @@ class TableRow(Record):
     shape: dict[str, int | str] = Field(default_factory=dict)
     """What the base's config.json says."""
     recipe: str | None = None
-    """The recipes of the paper's account are called this, "-" and the column."""
+    """The recipes of the paper's account are called this, "-" and the column's task."""
     start: dict[str, str] = Field(default_factory=dict)
     """Column -> the task whose adapter training went on from."""
     accounts: dict[Teller, dict[str, Any]] = Field(default_factory=dict)
@@ -113,7 +119,7 @@ class Table(Record):
     aggregation: Aggregation
     spread_kind: SpreadKind
     tasks: str | None = None
-    """The file of the tasks that the columns are named after."""
+    """The file of the tasks that the columns are measured on."""
     missing: str | None = None
     settings: str | None = None
     """How the cells were made, in words, where no recipe can hold it yet."""

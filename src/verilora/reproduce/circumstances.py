@@ -14,13 +14,14 @@ import transformers
 
 from verilora import __version__
 from verilora.data.metrics import majority
+from verilora.data.written import commonest_scores
 from verilora.errors import RecipeError
 from verilora.records.measurement import Inputs
 from verilora.records.recipe import Recipe
 from verilora.records.target import Likeness, Setup, Target
 from verilora.reproduce.inputs import inputs_of
 from verilora.reproduce.start import likeness_of_start
-from verilora.train.material import gather
+from verilora.train.material import Material, gather
 from verilora.train.plan import Plan, plan_of
 
 
@@ -31,8 +32,8 @@ class Circumstances:
     setup: Setup
     plan: Plan
     """Parameters, steps and memory of one run."""
-    majority: float
-    """Percent that the most frequent answer scores in the target's metric."""
+    majority: float | None
+    """What the most frequent answer scores in the target's metric; None where there is none."""
     inputs: Inputs | None = None
     """What the runs are made from; None where the base was not to be loaded."""
 
@@ -46,7 +47,6 @@ def look_around(target: Target, recipe: Recipe, *, weights: bool = True) -> Circ
         known = ", ".join(task.metrics)
         told = f"it is measured in {target.metric}, and task '{task.name}' gives {known}"
         raise RecipeError(f"target '{target.name}'", [f"{told}; name it in task.metrics"])
-    answers = majority(task, material.train.labels, validation_labels=material.validation.labels)
     base, base_told = likeness_of_base(target, recipe, place=material.directory)
     start, start_told = likeness_of_start(target, recipe)
     parts = (material.train, material.validation)
@@ -64,7 +64,17 @@ def look_around(target: Target, recipe: Recipe, *, weights: bool = True) -> Circ
         environment=environment(),
     )
     plan, inputs = plan_of(material), inputs_of(material) if weights else None
-    return Circumstances(setup, plan, answers[target.metric], inputs)
+    return Circumstances(setup, plan, _simplest(target.metric, material), inputs)
+
+
+def _simplest(metric: str, material: Material) -> float | None:
+    """What the same answer to everything scores, the commonest of the training set; None where
+    there is none."""
+    task = material.dataset.task
+    if metric in task.written:
+        return commonest_scores([metric], material.dataset)[metric]
+    labels = material.train.labels, material.validation.labels
+    return majority(task, labels[0], validation_labels=labels[1]).get(metric)
 
 
 def likeness_of_base(target: Target, recipe: Recipe, *, place: Path) -> tuple[Likeness, str]:

@@ -62,7 +62,7 @@ def _conclude_cell(place: Place, pre: Verdict, *, stamp: Stamp) -> VerdictDocume
     rows = runs[0].data.validation_rows if runs else None
     work = Work(
         results=tuple(
-            result_in(run, target.metric, directory=place.seed(seed))
+            result_in(run, target.metric, directory=place.seed(seed), unit=target.reported.unit)
             for run, seed in zip(found, seeds, strict=True)
         ),
         evaluated=rows,

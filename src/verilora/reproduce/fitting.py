@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from verilora.data.tasks import METRICS
 from verilora.records.recipe import Recipe
 from verilora.records.run import Run
 from verilora.reproduce.results import FAILED
@@ -52,8 +53,10 @@ def _off_curve(run: Run) -> list[str]:
         for key, value in chosen.items()
         if key in run.metrics and abs(run.metrics[key].value - value) > CLOSE
     ]
-    best = max(metrics.get(name, chosen[name]) for metrics in values.values())
-    if run.selection.rule == "best" and chosen[name] < best - CLOSE:
+    found = [metrics.get(name, chosen[name]) for metrics in values.values()]
+    lower = name in METRICS and METRICS[name].lower_is_better
+    best = min(found) if lower else max(found)
+    if run.selection.rule == "best" and (chosen[name] - best) * (1 if lower else -1) > CLOSE:
         faults.append(f"run.json chose {name} {chosen[name]:g} as the best, and {best:g} was there")
     return faults
 
@@ -87,9 +90,9 @@ def _other_items(directories: Iterable[Path]) -> list[str]:
 
 
 def _items_in(path: Path) -> list[tuple[object, object]] | None:
-    """(id, label) of each prediction; None for a file that cannot be read, which is told anyway."""
+    """(id, label or text) of each prediction; None for a file that cannot be read, told anyway."""
     try:
         rows = [json.loads(line) for line in path.read_bytes().splitlines()]
-        return [(row["id"], row["label"]) for row in rows]
-    except (OSError, ValueError, KeyError, TypeError):
+        return [(row["id"], row.get("label", row.get("reference"))) for row in rows]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

@@ -28,6 +28,11 @@ FAILED_RUN = (
     "a run whose training breaks down (a loss that is not finite, a self-check that fails) has "
     "failed and counts with what the majority class scores; none is left out or run again"
 )
+FAILED_WRITING = (
+    "a run whose training breaks down (a loss that is not finite, a self-check that fails) has "
+    "failed and counts with what the training set's commonest text scores after every prompt; "
+    "none is left out or run again"
+)
 CHANGING = {"id", "computed_at", "agent_version"}
 """What may differ between a preregistration and the same one made again."""
 
@@ -52,7 +57,7 @@ def draft(wish: Wish, found: Circumstances, *, stamp: Stamp) -> Verdict:
         margin_source=source,
         aggregation=target.reported.aggregation or "mean",
         selection=SELECTIONS[found.setup.recipe.training.select],
-        failed_run=FAILED_RUN,
+        failed_run=FAILED_WRITING if found.setup.recipe.generation else FAILED_RUN,
         trainable=found.plan.parameters.trainable,
         data=found.setup.data,
         inputs=found.inputs,

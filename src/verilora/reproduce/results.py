@@ -6,7 +6,7 @@ from pathlib import Path
 
 from verilora.errors import CheckpointError, DataError
 from verilora.records.failure import Failure
-from verilora.records.measurement import Inputs
+from verilora.records.measurement import Inputs, Unit
 from verilora.records.run import Run
 from verilora.train.directory import RunDirectory
 from verilora.verdict.conclude import result_of
@@ -46,7 +46,9 @@ def read_result(directory: Path, seed: int) -> Run | Failure:
     return found
 
 
-def result_in(found: Run | Failure, metric: str, *, directory: Path) -> Result:
+def result_in(
+    found: Run | Failure, metric: str, *, directory: Path, unit: Unit = "percent"
+) -> Result:
     """A run or a failure, and the recipe beside it, as what the verdict weighs."""
     recipe = RunDirectory(directory).begun_with()
     if isinstance(found, Failure):
@@ -58,4 +60,4 @@ def result_in(found: Run | Failure, metric: str, *, directory: Path) -> Result:
             inputs=None if recipe is None else Inputs(recipe=recipe.plan_digest),
             preregistration=found.preregistration,
         )
-    return result_of(found, metric, recipe=recipe)
+    return result_of(found, metric, recipe=recipe, unit=unit)

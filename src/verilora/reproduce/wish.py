@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from verilora.data.tasks import METRICS, find_task
 from verilora.errors import RecipeError, VeriloraError
 from verilora.recipes import catalog
 from verilora.recipes.check import check_recipe, to_mapping
@@ -85,8 +86,16 @@ def recipe_for(wish: Wish, *, threads: int | None = None) -> tuple[Recipe, tuple
         start=wish.start or recipe.training.start, threads=threads or recipe.training.threads
     )
     recipe = recipe.replace(name=wish.target.name, task=task, training=training)
-    recipe = _changed(recipe, wish.settings)
+    recipe = _changed(_measuring(wish.target.metric, recipe), wish.settings)
     return _fitting(recipe, notes=notes, settings=wish.settings)
+
+
+def _measuring(metric: str, recipe: Recipe) -> Recipe:
+    """The recipe with the target's metric among its task's, where that one is to be asked for."""
+    task = find_task(recipe.task)
+    if metric in task.metrics or metric not in METRICS or not METRICS[metric].written:
+        return recipe
+    return recipe.replace(task=recipe.task.replace(metrics=(*task.metrics, metric)))
 
 
 def _on_base(wish: Wish, recipe: Recipe) -> tuple[Recipe, tuple[str, ...]]:
@@ -102,7 +111,10 @@ def _on_base(wish: Wish, recipe: Recipe) -> tuple[Recipe, tuple[str, ...]]:
         f"'{instead.name}' says (--set changes that)"
     )
     training = instead.training.replace(**kept)
-    return recipe.replace(model=model, adapter=instead.adapter, training=training), (told,)
+    made = recipe.replace(model=model, adapter=instead.adapter, training=training)
+    if instead.generation is not None:
+        made = made.replace(generation=instead.generation.replace(limit=None))
+    return made, (told,)
 
 
 def _shipped_for(recipe: Recipe) -> Recipe | None:
@@ -116,6 +128,8 @@ def _shipped_for(recipe: Recipe) -> Recipe | None:
 
 
 def _lies_at(shipped: Recipe, place: Path) -> bool:
+    if "/" not in shipped.model.id:
+        return shipped.model.id == place.name  # a directory that is called so
     if not shipped.model.id.startswith("package:"):
         return False  # a hub id would be asked for over a network
     try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from verilora.errors import DataError
-from verilora.records.measurement import Inputs, Reported
+from verilora.records.measurement import Inputs, Reported, Unit
 from verilora.records.protocol import Row
 from verilora.records.recipe import Recipe
 from verilora.records.run import Run
@@ -87,16 +87,18 @@ def prospects(preregistration: Verdict) -> tuple[Status, tuple[Reason, ...]]:
     return weighed.highest, weighed.reasons
 
 
-def result_of(run: Run, metric: str | None = None, *, recipe: Recipe | None = None) -> Result:
-    """The result in a run record; `metric` by default the run's main one, in percent.
+def result_of(
+    run: Run, metric: str | None = None, *, recipe: Recipe | None = None, unit: Unit = "percent"
+) -> Result:
+    """The result in a run record; `metric` by default the run's main one, in that unit.
 
     `recipe` is the one that the run was made from, as it lies beside the record.
     """
     name = metric or run.main_metric
     if name not in run.metrics:
         raise _refused(f"the run has {', '.join(sorted(run.metrics))}; '{name}' is wanted")
-    if run.metrics[name].unit != "percent":
-        raise _refused(f"'{name}' is measured in {run.metrics[name].unit}; percent is wanted")
+    if run.metrics[name].unit != unit:
+        raise _refused(f"'{name}' is measured in {run.metrics[name].unit}; {unit} is wanted")
     return Result(
         seed=run.seed,
         value=run.metrics[name].value,

@@ -69,6 +69,9 @@ def _evaluation(target: Target, account: Account, *, setup: Setup) -> Row:
     state = _data_state(target, account, setup=setup, fits=setup.validation_rows == items)
     if items is None and state == "different":
         state = "unknown"
+    limit = setup.recipe.generation and setup.recipe.generation.limit
+    if limit:
+        state, ours = "different", f"{ours}, of whose prompts the first {limit:,} are written on"
     row = _data_row("evaluation", state, paper=told, ours=_with_task(ours, account, setup=setup))
     return _less_sure(row, target)
 
@@ -107,13 +110,24 @@ def _metric(target: Target, account: Account, *, setup: Setup) -> Row:
     ours, theirs = setup.recipe.task, account.recipe.task
     named = ours.metrics[0] if ours.metrics else None
     own = ours.name == theirs.name and named is None and theirs.metrics is None
-    same = own or named == target.metric
-    return Row(
+    written = setup.recipe.generation is not None and target.metric in (ours.metrics or ())
+    same = own or written or named == target.metric
+    row = Row(
         dimension="metric",
         state="same" if same else "different",
         paper=told,
         ours=target.metric if same else named or f"the metric of {ours.name or 'another task'}",
     )
+    return _as_written(row, account, setup=setup) if same else row
+
+
+def _as_written(row: Row, account: Account, *, setup: Setup) -> Row:
+    """The metric's row with how the text is written that it is measured on."""
+    if account.recipe.generation is None and setup.recipe.generation is None:
+        return row
+    found = _by_fields("metric", account, setup=setup)
+    ours, theirs = f"{row.ours}; {found.ours}", f"{row.paper}; {found.paper}"
+    return found.replace(paper=theirs, ours=ours)
 
 
 def _preprocessing(account: Account, setup: Setup) -> Row:

@@ -24,11 +24,14 @@ FIELDS: dict[Dimension, tuple[str, ...]] = {
         "adapter.fused_sizes",
         "adapter.dropout",
         "adapter.init",
+        "adapter.loftq_rounds",
+        "adapter.rank_spread",
         "adapter.bias",
         "adapter.weight_rule",
         "adapter.tied",
         "adapter.modules_to_save",
         "training.head_dropout",
+        "training.frozen_a",
     ),
     "optimiser": (
         "training.learning_rate",
@@ -38,12 +41,20 @@ FIELDS: dict[Dimension, tuple[str, ...]] = {
         "training.adam_betas",
         "training.adam_epsilon",
         "training.max_gradient_norm",
+        "training.label_smoothing",
+        "training.learning_rate_ratio",
     ),
     "epochs_and_batch": (
         "training.epochs",
         "training.max_steps",
         "training.batch_size",
         "training.early_stopping",
+    ),
+    "metric": (
+        "generation.beams",
+        "generation.length_penalty",
+        "generation.no_repeat_ngram_size",
+        "generation.max_new_tokens",
     ),
     "selection": ("training.select", "training.evaluate_every"),
     "precision": ("training.precision", "adapter.dtype"),
@@ -57,8 +68,10 @@ ELSEWHERE = frozenset(
         "training.micro_batch_size",
         "training.gradient_checkpointing",
         "training.checkpoint_every",
+        "training.packing",
         "training.seed",
         "training.threads",
+        "generation.limit",
     }
 )
 """Fields that have a row of their own, or that change nothing of what a protocol is about."""
@@ -67,12 +80,16 @@ QUIET = frozenset(
         "training.method",
         "adapter.scale_rule",
         "adapter.weight_rule",
+        "adapter.loftq_rounds",
+        "adapter.rank_spread",
         "adapter.bias",
         "adapter.tied",
         "adapter.dtype",
     }
 )
 """Fields that are told only where they differ."""
+IF_SET = frozenset({"training.label_smoothing", "training.frozen_a"})
+"""Fields that are told where they say something."""
 PHRASES = {
     "training.method": "method {}",
     "adapter.target_modules": "on {}",
@@ -82,6 +99,8 @@ PHRASES = {
     "training.max_gradient_norm": "gradients clipped to {}",
     "training.max_steps": "{} steps at most",
     "training.batch_size": "batches of {}",
+    "training.frozen_a": "A frozen: {}",
+    "generation.max_new_tokens": "{} new tokens at most",
     "training.select": "the {} evaluation of a run",
     "training.precision": "{}",
     "adapter.dtype": "adapter stored in {}",
@@ -92,9 +111,10 @@ ABSENT = {"training.max_steps": "no limit on steps", "training.max_gradient_norm
 
 
 def value_of(recipe: Recipe, field: str) -> Any:
-    """What the recipe has in the field "section.name"."""
+    """What the recipe has in the field "section.name"; None without the section."""
     section, name = field.split(".")
-    return getattr(getattr(recipe, section), name)
+    held = getattr(recipe, section)
+    return None if held is None else getattr(held, name)
 
 
 def whole(dimension: Dimension, recipe: Recipe) -> str:
@@ -104,6 +124,8 @@ def whole(dimension: Dimension, recipe: Recipe) -> str:
 
 def is_spoken(field: str, value: Any) -> bool:
     """False for what goes without saying where a dimension is told whole."""
+    if field in IF_SET:
+        return bool(value)
     return field not in QUIET and value is not None and value != () and value != {}
 
 
