@@ -36,16 +36,16 @@ def export(house: Site, directory: Path, *, overwrite: bool = False) -> int:
     Raises OutputError if it holds something, unless `overwrite` is true.
     """
     count = 0
-    with staged_directory(directory, overwrite=overwrite, durable=False) as stage:
+    staged = staged_directory(directory, overwrite=overwrite, durable=False)
+    with house.registry.at_once(), staged as stage:
         made: set[Path] = set()
-        with house.registry.at_once():
-            for path, content in every_file(house):
-                target = stage / path
-                if target.parent not in made:
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    made.add(target.parent)
-                target.write_bytes(content)
-                count += 1
+        for path, content in every_file(house):
+            target = stage / path
+            if target.parent not in made:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                made.add(target.parent)
+            target.write_bytes(content)
+            count += 1
     return count
 
 
