@@ -257,11 +257,19 @@ def _replace(
     model: nn.Module, replaced: dict[str, torch.Tensor], *, attachment: Attachment
 ) -> None:
     """Puts the weights of a start (LoftQ) in the place of the base's, which are kept."""
-    weights = {name: model.get_parameter(name) for name in replaced}
+    # Not by get_parameter: reading an adapted parameter may give the effective weight.
+    weights = {name: _own(model, name) for name in replaced}
     attachment.originals.update({name: copy_of(weights[name]) for name in replaced})
     attachment.replaced = {n: tensor_digest(w) for n, w in replaced.items() if has_values(w)}
     for name, value in replaced.items():
         weights[name].copy_(value)
+
+
+def _own(model: nn.Module, name: str) -> torch.Tensor:
+    path, _, attribute = name.rpartition(".")
+    parameter = model.get_submodule(path)._parameters[attribute]
+    assert parameter is not None
+    return parameter
 
 
 def _refuse_while_merged(model: nn.Module, *_: Any) -> None:

@@ -86,23 +86,17 @@ def test_outputs_of_no_part_get_the_bases_norms(
     assert torch.equal(load_adapter(fresh, tmp_path / "a")(x), output)
 
 
-@pytest.mark.parametrize(
-    ("index", "value", "told"),
-    [(2, 3.0, "rescales outputs outside the parts"), (0, -1.0, "has values below 0")],
-)
-def test_what_is_no_magnitude_is_refused(
-    tmp_path: Path, index: int, value: float, told: str
-) -> None:
+def test_another_output_that_is_rescaled_is_refused(tmp_path: Path) -> None:
     net = attach(nn.Sequential(nn.Linear(6, 6)), fused())
     save_adapter(net, tmp_path / "a")
     tensors = load_file(tmp_path / "a" / WEIGHTS)
-    tensors[NAME][index] = value
+    tensors[NAME][2] = 3.0
     save_file(tensors, tmp_path / "a" / WEIGHTS, metadata={"format": "pt"})
     sidecar = tmp_path / "a" / "verilora.json"
     recorded = json.loads(sidecar.read_bytes())
     recorded["files"][WEIGHTS] = digest_file(tmp_path / "a" / WEIGHTS)
     sidecar.write_text(json.dumps(recorded))
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    with pytest.raises(AdapterFileError, match=told):
+    with pytest.raises(AdapterFileError, match="rescales outputs outside the parts"):
         load_adapter(net, tmp_path / "a")
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())

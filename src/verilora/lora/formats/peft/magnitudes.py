@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -69,13 +69,6 @@ def unpack(block: Block, tensor: Tensor, *, weight: Tensor) -> dict[str, Tensor]
     if not torch.allclose(whole[rest].cpu(), norms[rest], rtol=CLOSE, atol=0):
         raise FormError("rescales outputs outside the parts of the fused projection")
     return found
-
-
-def faults_of(tensors: Mapping[str, Tensor]) -> Iterator[str]:
-    """Magnitudes that are no norms."""
-    for name, tensor in tensors.items():
-        if name.endswith(MAGNITUDE) and bool((tensor < 0).any()):
-            yield f"'{name}' has values below 0, and a norm has none"
 
 
 def _base_norms(block: Block, weight: Tensor) -> Tensor:

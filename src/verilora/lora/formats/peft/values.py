@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from verilora.lora.formats.peft.blocks import Block
 from verilora.lora.formats.peft.forms import FormError
 from verilora.lora.formats.peft.inventory import Inventory
-from verilora.lora.formats.peft.magnitudes import faults_of, magnitude_name, unpack
+from verilora.lora.formats.peft.magnitudes import magnitude_name, unpack
 from verilora.lora.formats.peft.sites import Factors
 
 
@@ -35,7 +35,6 @@ class Values:
             self._take_factors(block, tensors)
             if block.rescales:
                 self._take_magnitude(block, tensors[magnitude_name(block)])
-        self.faults += faults_of(tensors)
         self._take_whole(model.state_dict(keep_vars=True), tensors)
 
     def _take_factors(self, block: Block, tensors: Mapping[str, Tensor]) -> None:
