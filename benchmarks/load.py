@@ -92,12 +92,12 @@ def load(port: int, paths: list[str], *, connections: int = 16) -> Load:
     """
     loop = new_event_loop()
     try:
-        return loop.run_until_complete(_load(port, paths, connections))
+        return loop.run_until_complete(_load(port, paths, connections=connections))
     finally:
         loop.close()
 
 
-async def _load(port: int, paths: list[str], connections: int) -> Load:
+async def _load(port: int, paths: list[str], *, connections: int) -> Load:
     loop, waiting, found = asyncio.get_running_loop(), iter(paths), []
     begun, used = time.perf_counter(), time.process_time()
     askers: list[_Asker] = []

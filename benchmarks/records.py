@@ -31,10 +31,10 @@ def documents(count: int, *, seed: int = 0) -> Iterator[bytes]:
         ]
         yield from (sign(statement_of(run), key) for run in runs)
         values = [chance.gauss(89.5, 0.6) for _ in runs]
-        yield sign(statement_of(_document(number, values, runs, parts=parts)), key)
+        yield sign(statement_of(_document(number, values, runs=runs, parts=parts)), key)
 
 
-def _document(number: int, values: list[float], runs: list[Run], *, parts: dict) -> VerdictDocument:
+def _document(number: int, values: list[float], *, runs: list[Run], parts: dict) -> VerdictDocument:
     arxiv_id = f"2106.{number:05d}"
     cited = {**parts["citation"], "paper_arxiv_id": arxiv_id, "quoted_text": "Bridges 89.7 ± .7"}
     rows = [

@@ -75,7 +75,7 @@ def loaded(path: Path) -> Iterator[dict[str, Any]]:
             asked = [make() for _ in range(ASKED[kind])]
             before = _seconds_of(server)
             found = load(port, asked, connections=CONNECTIONS)
-            yield from _rows(case, kind, found, used=_seconds_of(server) - before)
+            yield from _rows(case, kind, found=found, used=_seconds_of(server) - before)
 
 
 def paths_of(registry: Registry, *, seed: int = 0) -> dict[str, tuple[str, Callable[[], str]]]:
@@ -118,7 +118,7 @@ def exported(folder: Path) -> Iterator[dict[str, Any]]:
     yield _row(f"{EXPORTED:,} claims as files, seconds", seconds, goal=EXPORT_SECONDS)
 
 
-def _rows(case: str, kind: str, found: Load, *, used: float) -> Iterator[dict[str, Any]]:
+def _rows(case: str, kind: str, *, found: Load, used: float) -> Iterator[dict[str, Any]]:
     goals = {"json": JSON_MILLISECONDS, "page": PAGE_MILLISECONDS, "search": SEARCH_MILLISECONDS}
     each = 1000 / len(found)
     yield _row(f"{case}, p99 milliseconds", found.percentile(99), goal=goals[kind])

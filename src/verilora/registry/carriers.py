@@ -214,19 +214,19 @@ def best_groups(tags: Sequence[tuple[float, int]], allowed: int) -> Iterator[Gro
     numbers = itertools.count()
     waiting: list[tuple[float, int, tuple[int, ...], int, int]] = []
 
-    def wait(members: int, shared: tuple[int, ...], place: int) -> None:
+    def wait(members: int, shared: tuple[int, ...], *, place: int) -> None:
         if members:
             # Rounded once: then no sum is above that of more tags, and equal ones are equal.
             score = math.fsum([*weights[place:], *(weights[one] for one in shared)])
             heapq.heappush(waiting, (-score, next(numbers), shared, place, members))
 
-    wait(allowed, (), 0)
+    wait(allowed, (), place=0)
     while waiting:
         score, _, shared, place, members = heapq.heappop(waiting)
         if place < len(tags):
             bearers = members & tags[place][1]
-            wait(bearers, (*shared, place), place + 1)
-            wait(members ^ bearers, shared, place + 1)
+            wait(bearers, (*shared, place), place=place + 1)
+            wait(members ^ bearers, shared, place=place + 1)
         elif shared:
             yield Group(-score, shared, members)
 

@@ -102,7 +102,7 @@ def read_tags(connection: Connection) -> tuple[Tag, ...]:
 
 
 def read_related(
-    connection: Connection, view: ClaimView | None, carriers: Carriers, *, limit: int
+    connection: Connection, view: ClaimView | None, *, carriers: Carriers, limit: int
 ) -> tuple[RelatedClaim, ...]:
     """Current claims that share tags with this one, by the rule of `claims.related`; none with
     None."""

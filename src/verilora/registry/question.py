@@ -37,7 +37,7 @@ class Question:
 
     def ask(self, connection: Connection, **given: Any) -> list[Any]:
         """The rows. Raises as SQLAlchemy does."""
-        return self._asked(connection, 0, given)
+        return self._asked(connection, 0, given=given)
 
     def ask_among(self, connection: Connection, keys: Iterable[Any], **given: Any) -> list[Any]:
         """The rows in which the column `among` is one of the keys, in no order."""
@@ -47,10 +47,10 @@ class Question:
             size = next(size for size in _SIZES if size >= len(some))
             some += [some[-1]] * (size - len(some))
             named = {f"key{place}": key for place, key in enumerate(some)}
-            rows += self._asked(connection, size, given | named)
+            rows += self._asked(connection, size, given=given | named)
         return rows
 
-    def _asked(self, connection: Connection, size: int, given: dict[str, Any]) -> list[Any]:
+    def _asked(self, connection: Connection, size: int, *, given: dict[str, Any]) -> list[Any]:
         dialect = connection.dialect
         made = self._made.get((dialect.name, size)) or self._make(dialect, size)
         values: Any = made.values | given

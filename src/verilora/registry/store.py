@@ -199,7 +199,7 @@ class Registry:
         with reading(self._engine) as connection:
             known = isinstance(claim, ClaimView)
             view = claim if known else read_claim(connection, plain(claim))
-            return read_related(connection, view, self._carriers, limit=limit)
+            return read_related(connection, view, carriers=self._carriers, limit=limit)
 
     def verdict(self, digest: str) -> VerdictView | None:
         """By the digest of the payload, or that of verdict.json."""

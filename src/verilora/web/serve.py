@@ -105,7 +105,7 @@ def _processes(plan: Plan, sockets: Sequence[socket.socket]) -> Iterator[list[An
     context = multiprocessing.get_context("spawn")
     child, parent = context.Pipe(duplex=False)
     started = [
-        context.Process(target=_work, args=(plan, opened, child), name=f"verilora-serve-{number}")
+        context.Process(target=_work, args=(plan, (opened, child)), name=f"verilora-serve-{number}")
         for number, opened in enumerate(sockets, 1)
     ]
     before = signal.signal(signal.SIGTERM, _end)
@@ -127,8 +127,9 @@ def _end(number: int, _frame: Any) -> NoReturn:
     raise SystemExit(128 + number)
 
 
-def _work(plan: Plan, opened: socket.socket, alive: Connection) -> None:
+def _work(plan: Plan, given: tuple[socket.socket, Connection]) -> None:
     """One process: answers until it is interrupted, or who started it is no more."""
+    opened, alive = given
     with contextlib.suppress(KeyboardInterrupt), open_registry(plan.database) as registry:
         house = Site(registry, plan.address, plan.trust)
         server = uvicorn.Server(uvicorn.Config(create_app(house), **_settings()))
