@@ -80,13 +80,13 @@ def test_a_head_that_does_not_come_is_not_waited_for(
     pieces: tuple[bytes, ...], answered: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection ends by itself, sooner than its reader gives up."""
-    monkeypatch.setattr("verilora.web.wire.PATIENCE", 0.1)
+    monkeypatch.setattr(Protocol, "patience", 0.1)
     assert answers(*pieces, ends=False).count(b"HTTP/1.1 200") == answered
 
 
 def test_what_takes_long_to_answer_is_not_late(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nor is a body that comes after its head."""
-    monkeypatch.setattr("verilora.web.wire.PATIENCE", 0.05)
+    monkeypatch.setattr(Protocol, "patience", 0.05)
     head = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 6\r\n\r\n"
     told = answers(head, *(b"b",) * 6)
     assert told.startswith(b"HTTP/1.1 200")

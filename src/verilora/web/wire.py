@@ -13,14 +13,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 LONGEST_HEAD = 32 * 1024
 """Bytes of a request line with its headers; a piece as it came from the network may be more."""
-PATIENCE = 10.0
-"""Seconds that a head may take to come."""
 
 
 class Protocol(HttpToolsProtocol):
     """A connection. One that sends a head without end gets 400 and is closed; so is one that sends
     none, or drop by drop."""
 
+    patience = 10.0
+    """Seconds that a head may take to come."""
     _head: int | None = 0
     """Bytes of the head that is being read; None while a body is."""
     _late: asyncio.TimerHandle | None = None
@@ -59,7 +59,7 @@ class Protocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def _wait(self) -> None:
-        self._late = self.loop.call_later(PATIENCE, self.transport.close)
+        self._late = self.loop.call_later(self.patience, self.transport.close)
 
     def _wait_no_more(self) -> None:
         if self._late is not None:
