@@ -184,9 +184,9 @@ def rescaled_norm(update: LowRankUpdate, base: Tensor) -> float:
     if base.is_meta:
         return 0.0
     wide = torch.promote_types(base.dtype, torch.float32)
-    total = base.to(wide)
-    for a, b, scale in update.pairs():
-        total = total + dense_update(a, b, scale=scale, dtype=wide)
+    deltas = [dense_update(a, b, scale=scale, dtype=wide) for a, b, scale in update.pairs()]
+    # The pairs first: at the start they cancel to the bit.
+    total = base.to(wide) + sum(deltas[1:], start=deltas[0])
     factor = update.factor_of(base).to(wide).unsqueeze(-1)
     return _norm(total * factor - base)
 
