@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import pytest
 
 from verilora.errors import OutputError
+from verilora.web import site
 from verilora.web.export import export
 from verilora.web.finding import Site
 
@@ -39,6 +40,19 @@ def test_the_answers_for_programs_are_there(written: Path, filled) -> None:
     assert json.loads((written / "api/v1/openapi.json").read_bytes())["paths"]
     assert (written / f"claims/{filled.gone.id}.html").is_file()
     assert "search" not in {path.stem for path in written.iterdir()}
+
+
+def test_files_are_what_a_server_answers(written: Path, filled) -> None:
+    client = TestClient(create_app(Site(filled.registry, "https://claims.example")))
+    count = 0
+    for path in sorted(written.rglob("*")):
+        name = path.relative_to(written).as_posix()
+        kinds = ("api/v1/claims/", "api/v1/envelopes/", "api/v1/payloads/", "badge/", "cite/")
+        if name.startswith(kinds) or name.endswith(("verdicts.json", "feed.atom")):
+            count += 1
+            if "limit" not in name and name.count("/") > 0:
+                assert client.get(f"/{name}").content == path.read_bytes(), name
+    assert count > 20
 
 
 def test_a_long_list_is_several_files(fresh, tmp_path: Path) -> None:
@@ -82,21 +96,21 @@ def test_no_text_is_in_the_name_of_a_file(fresh, tmp_path: Path) -> None:
     assert "site/papers/cs.CL/9901001.html" in names
 
 
-def test_with_leave_all_is_replaced_and_a_fault_leaves_what_was_there(
+def test_when_asked_all_is_replaced_and_a_fault_leaves_what_was_there(
     fresh, tmp_path: Path, monkeypatch
 ) -> None:
     fresh.admit(fresh.claim("A"))
-    site, stale = tmp_path / "site", tmp_path / "site" / "stale.html"
-    export(Site(fresh.registry), site)
+    made, stale = tmp_path / "site", tmp_path / "site" / "stale.html"
+    export(Site(fresh.registry), made)
     stale.write_text("of an older export")
-    monkeypatch.setattr("verilora.web.site.methodology", lambda _: 1 / 0)
+    monkeypatch.setattr(site, "methodology", lambda _: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        export(Site(fresh.registry), site, overwrite=True)
+        export(Site(fresh.registry), made, overwrite=True)
     assert stale.is_file()
     left = {path.name for path in tmp_path.iterdir() if not path.name.startswith("registry")}
     assert left == {"site"}
     monkeypatch.undo()
-    export(Site(fresh.registry), site, overwrite=True)
+    export(Site(fresh.registry), made, overwrite=True)
     assert not stale.exists()
 
 
