@@ -12,6 +12,7 @@ from torch import nn
 from verilora.lora import attach, explain, merge, unmerge
 from verilora.lora.attachment import updates_of
 from verilora.lora.explain import update_norm
+from verilora.lora.update import LowRankUpdate
 from verilora.records.adapter import LoraConfig
 
 Train = Callable[..., nn.Module]
@@ -144,3 +145,36 @@ def test_half_precision_weights_are_measured_in_float32(train: Train) -> None:
     weight, dense = model[0].weight.detach().float(), updates_of(model, "0")["weight"].dense()
     wanted = (dense.norm() / weight.norm()).item()
     assert explain(model)[0].relative_norm == pytest.approx(wanted, rel=1e-4)
+
+
+@pytest.mark.parametrize("weight_rule", ["lora", "dora"])
+@pytest.mark.parametrize("init", ["pissa", "olora", "kaiming"])
+def test_norms_of_variants_are_those_of_what_merging_changes(
+    init: str, weight_rule: str, train: Train
+) -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(6, 5), nn.Embedding(7, 4))
+    before = [layer._parameters["weight"].clone() for layer in net]  # type: ignore[union-attr]
+    attach(net, LoraConfig(2, 3, target_modules=("0", "1"), init=init, weight_rule=weight_rule))
+    assert [(layer.relative_norm, layer.trained) for layer in explain(net)] == [(0.0, False)] * 2
+    train(net)
+    found = explain(net)
+    merge(net)
+    for layer, weight, explained in zip(net, before, found, strict=True):
+        changed = (layer._parameters["weight"] - weight).norm() / weight.norm()  # type: ignore
+        assert explained.relative_norm == pytest.approx(changed.item(), rel=1e-4)
+        assert explained.trained
+    trained = sum(p.numel() for p in net.parameters() if p.requires_grad)
+    assert found.adapter_parameters == trained
+
+
+def test_a_small_change_from_a_large_start_is_not_lost_in_rounding() -> None:
+    net = nn.Sequential(nn.Linear(64, 64))
+    attach(net, LoraConfig(8, 8, target_modules=("0",), init="pissa"))
+    update = updates_of(net, "0")["weight"]
+    assert isinstance(update, LowRankUpdate)
+    with torch.no_grad():
+        moved = update.A[0, 0].item()
+        update.A[0, 0] = moved * (1 + 2**-20)
+        moved = update.A[0, 0].item() - moved
+    assert update_norm(update) == pytest.approx(abs(moved) * update.B[:, 0].norm().item(), rel=1e-3)

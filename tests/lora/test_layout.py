@@ -57,3 +57,21 @@ def test_dense_is_differentiable() -> None:
 def test_whole_numbers_are_not_floating() -> None:
     assert is_floating(torch.zeros(1, dtype=torch.bfloat16))
     assert not any(is_floating(torch.zeros(1, dtype=d)) for d in (torch.int8, torch.bool))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_factors_of_rows_multiply_the_rows(name: str) -> None:
+    layout, _ = CASES[name]
+    stack = (layout.experts,) if layout.experts else ()
+    factors = torch.rand(*stack, layout.out_features) + 1
+    tensor = torch.randn(layout.shape)
+    found = tensor * layout.spread([(layout.rows, factors)])
+    wanted = tensor.clone()
+    layout.matrix(wanted).mul_(factors.unsqueeze(-1))
+    torch.testing.assert_close(found, wanted)
+
+
+def test_several_ranges_leave_ones_between() -> None:
+    layout = Layout("weight", (9, 4), rows=(1, 3))
+    found = layout.spread([((1, 3), torch.full((2,), 2.0)), ((5, 9), torch.full((4,), 3.0))])
+    assert found.flatten().tolist() == [1, 2, 2, 1, 1, 3, 3, 3, 3]

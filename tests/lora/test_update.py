@@ -132,3 +132,51 @@ def test_while_merged_no_state_dict_is_loaded_not_even_in_part(model: nn.Module)
 
 def test_it_prints_its_shapes(model: nn.Module) -> None:
     assert "in=4, rank=2, out=3, scale=8" in repr(model)
+
+
+def test_a_start_is_subtracted_and_its_copy_stays() -> None:
+    one = update(Layout("weight", (6, 4)))
+    one.keep_start(subtracted=True)
+    assert not one.dense().any()
+    with torch.no_grad():
+        one.B.add_(1)
+    torch.testing.assert_close(one.dense(), 2 * torch.ones(6, 2) @ one.A)
+    assert {name for name, _ in one.named_parameters()} == {"A", "B"}
+    assert set(one.state_dict()) == {"A", "B", "A0", "B0"}
+    signed = [(scale, b) for _, b, scale in one.pairs()]
+    assert [scale for scale, _ in signed] == [2.0, -2.0]
+    a, b = one.difference()
+    torch.testing.assert_close((2 * b @ a).float(), one.dense())
+
+
+def test_a_start_that_replaced_the_weight_is_kept_and_not_subtracted() -> None:
+    one = update(Layout("weight", (6, 4)))
+    one.keep_start(subtracted=False)
+    assert one.started and not one.residual
+    assert len(one.pairs()) == 1
+    assert UpdateSet({"weight": one}).plain
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (6, 4, 3), (6, 4, 3, 2)])
+def test_magnitudes_begin_as_the_norms_of_the_rows(shape: tuple[int, ...]) -> None:
+    one, weight = update(Layout("weight", shape)), torch.randn(shape)
+    one.keep_magnitude(weight, torch.float32)
+    norms = (weight + one.dense()).flatten(1).norm(dim=1)
+    torch.testing.assert_close(one.magnitude.detach(), norms)
+    assert torch.equal(one.factor(weight), torch.ones(6))
+    updates = UpdateSet({"weight": one})
+    assert not updates.plain
+    with torch.no_grad():
+        one.magnitude[2] *= 3
+    wanted = weight + one.dense()
+    wanted[2] *= 3
+    torch.testing.assert_close(updates.applied("weight", weight), wanted)
+
+
+def test_the_norm_takes_no_gradient() -> None:
+    one, weight = update(Layout("weight", (6, 4))), torch.randn(6, 4)
+    one.keep_magnitude(weight, torch.float32)
+    one.factor(weight).sum().backward()
+    assert one.A.grad is None
+    assert one.B.grad is None
+    torch.testing.assert_close(one.magnitude.grad, 1 / one.magnitude.detach())

@@ -119,3 +119,21 @@ def test_a_hostile_module_name_stays_text(tmp_path: Path) -> None:
     again.load_state_dict({n: t for n, t in model.state_dict().items() if ".lora." not in n})
     assert load_adapter(again, tmp_path / "adapter") is again
     assert torch.equal(again["x|y<b>\n---\nz"].weight, model["x|y<b>\n---\nz"].weight)
+
+
+def test_what_a_start_a_rule_and_biases_mean_for_others(tmp_path: Path) -> None:
+    def card(name: str, **choice: Any) -> str:
+        model = nn.Sequential(nn.Linear(64, 6))
+        save_adapter(attach(model, LoraConfig(2, target_modules=("0",), **choice)), tmp_path / name)
+        return _card(tmp_path / name)
+
+    plain = card("plain")
+    for word in ("began", "4 bits", "DoRA", "Biases"):
+        assert word not in plain
+    pissa = card("pissa", init="pissa", weight_rule="dora")
+    assert "began as a part of the weights (pissa)" in pissa
+    assert "trained norms (DoRA)" in pissa
+    assert "4 bits" not in pissa
+    loftq = card("loftq", init="loftq", bias="lora_only")
+    assert "on a base in 4 bits (LoftQ)" in loftq
+    assert "Biases are trained too (lora_only)" in loftq

@@ -132,11 +132,33 @@ def _cautions(model: nn.Module, inventory: Inventory) -> Iterator[str]:
         yield _caution("leaves out the dilation and padding mode of convolutions", conv)
     if silent:
         yield _caution("adds nothing where another module reads a weight itself", silent)
+    yield from _of_choices(inventory)
     if any(site.partners for site in inventory.sites):
         yield (
             "The update of a tied weight stands here for each of its modules. Merge it with "
             "verilora: PEFT 0.21 would add it to the shared weight more than once.\n"
         )
+
+
+def _of_choices(inventory: Inventory) -> Iterator[str]:
+    """What a start, a weight rule or trained biases mean for other readers."""
+    config = inventory.config
+    if any(part.started for site in inventory.sites for part in site.parts):
+        yield (
+            f"The updates began as a part of the weights ({config.init}). Each is stored with the "
+            "pair that it began with, so that the file has twice the rank and fits the base as it "
+            "is, without knowing of the start.\n"
+        )
+    if config.init == "loftq":
+        yield (
+            "It was trained on a base in 4 bits (LoftQ). Readers that do not know of it apply it "
+            "to the base as it is, and differ by what quantising lost and the updates did not make "
+            "up for; verilora quantises the base again.\n"
+        )
+    if config.weight_rule == "dora":
+        yield "The rows of the weights have trained norms (DoRA), which vLLM does not read.\n"
+    if config.bias != "none":
+        yield f"Biases are trained too ({config.bias}), which vLLM does not read.\n"
 
 
 def _caution(what: str, paths: list[str]) -> str:
