@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,23 @@ def test_one_writes_at_a_time_and_readers_see_one_state(registry: Registry, make
         make.admit(registry, make.claim())
         assert connection.execute(count).scalar() == 0
     assert registry.counts().records == 1
+
+
+def test_at_once_all_is_read_of_one_state(registry: Registry, make: Any) -> None:
+    make.admit(registry, make.claim("A"))
+    with registry.at_once():
+        assert registry.newest() == 1
+        with ThreadPoolExecutor(1) as other:
+            other.submit(make.admit, registry, make.claim("B")).result()
+            assert other.submit(registry.newest).result() == 2
+        with registry.at_once():
+            assert registry.newest() == registry.counts().records == 1
+        assert len(registry.claims().items) == 1
+        with pytest.raises(RegistryError):
+            registry.claims(limit=0)
+        assert registry.newest() == 1
+    assert registry.newest() == 2
+    assert len(registry.claims().items) == 2
 
 
 def test_a_transaction_that_fails_leaves_nothing(registry: Registry) -> None:
