@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import mrpc, registry, web
+from benchmarks import e2e, mrpc, registry, web
 
-BENCHMARKS = {"mrpc": mrpc.main, "registry": registry.main, "web": web.main}
+BENCHMARKS = {"mrpc": mrpc.main, "e2e": e2e.main, "registry": registry.main, "web": web.main}
 
 
 def main() -> None:
@@ -17,6 +17,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("names", nargs="*", choices=[[], *BENCHMARKS], metavar="NAME")
     parser.add_argument("--mrpc", metavar="DIR", help="MRPC's files", default="../shared/data/mrpc")
+    parser.add_argument("--e2e", metavar="DIR", help="E2E's files", default="../shared/data/e2e")
+    parser.add_argument(
+        "--stories", metavar="DIR", help="stories260K", default="../shared/models/stories260K"
+    )
+    parser.add_argument("--e2e-outputs", metavar="FILE", help="score a system's texts instead")
     parser.add_argument("--out", metavar="DIR", help="where the runs go", default="runs/bench")
     parser.add_argument("--registry", metavar="FILE", help="the web's registry, made once and kept")
     arguments = parser.parse_args()
