@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import pytest
@@ -86,3 +87,13 @@ def test_a_tokenizer_without_a_template_is_refused_with_what_to_do(speaker: Any)
     speaker.chat_template = None
     with pytest.raises(RecipeError, match="no chat template; put one beside its files"):
         ChatTemplate(speaker)
+
+
+def test_a_long_conversation_is_not_grumbled_about(
+    speaker: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    long = (("user", "a man " * 60), ("assistant", "plays"))
+    with caplog.at_level(logging.WARNING):
+        ids, _ = ChatTemplate(speaker).encode(long, "train-0")
+    assert len(ids) > speaker.model_max_length
+    assert not caplog.records

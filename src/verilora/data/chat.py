@@ -78,8 +78,8 @@ class ChatTemplate:
     def _write(self, turns: Sequence[Turn], name: str, *, answering: bool = False) -> list[int]:
         messages = [{"role": role, "content": content} for role, content in turns]
         try:
-            return self._tokenizer.apply_chat_template(
-                messages, tokenize=True, add_generation_prompt=answering, return_dict=False
+            text = self._tokenizer.apply_chat_template(
+                messages, tokenize=False, add_generation_prompt=answering
             )
         except Exception as error:  # a template raises what its author wrote
             roles = ", ".join(role for role, _ in turns)
@@ -89,6 +89,8 @@ class ChatTemplate:
                 file=None,
                 line=None,
             ) from error
+        # The template has written every special token itself.
+        return self._tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
 
 
 def _unstable(name: str, number: int) -> DataError:
