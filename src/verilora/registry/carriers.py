@@ -22,6 +22,7 @@ from sqlalchemy import Connection, bindparam, func, or_, select
 from verilora.registry import tables
 from verilora.registry.question import Question
 from verilora.registry.read import read_newest
+from verilora.registry.settle import ALL
 from verilora.registry.views import ClaimView
 
 MOST_BYTES = 64 * 2**20
@@ -80,6 +81,7 @@ class Carriers:
         self._current = 0
         self._sets: dict[str, int] = {}
         self._bytes = 0
+        self._counts: dict[str, int] = {}
 
     def related(self, connection: Connection, view: ClaimView, *, limit: int) -> list[Shared]:
         """The current claims that share most with this one, by the rule of `claims.related`."""
@@ -89,7 +91,7 @@ class Carriers:
             sets = {
                 tag: self._set_of(connection, tag, keep=newest) for tag in sorted(view.claim.tags)
             }
-            weights = self._weights(sets)
+            weights = self._weights(sets, counts=self._counts if newest else {})
             order = sorted(weights, key=lambda tag: (-weights[tag], tag))
             groups = best_groups([(weights[tag], sets[tag]) for tag in order], allowed)
             return self._first(groups, order, limit=limit)
@@ -125,11 +127,13 @@ class Carriers:
         same = [row.sequence for row in rows if row.id not in distinct]
         return self._bits(same)
 
-    def _weights(self, sets: dict[str, int]) -> dict[str, float]:
-        """Tag -> its weight as `claims.related.TagIndex.weight` has it."""
-        total = self._current.bit_count()
-        counts = {tag: (held & self._current).bit_count() for tag, held in sets.items()}
-        return {tag: math.log1p(total / count) for tag, count in counts.items() if count}
+    def _weights(self, sets: dict[str, int], *, counts: dict[str, int]) -> dict[str, float]:
+        """Tag -> its weight as `claims.related.TagIndex.weight` has it; fills `counts`."""
+        for tag, held in {**sets, ALL: self._current}.items():
+            if tag not in counts:
+                counts[tag] = (held & self._current).bit_count()
+        total = counts[ALL]
+        return {tag: math.log1p(total / counts[tag]) for tag in sets if counts[tag]}
 
     def _set_of(self, connection: Connection, tag: str, *, keep: bool) -> int:
         held = self._sets.pop(tag, None)
@@ -160,6 +164,7 @@ class Carriers:
         if newest <= self._upto:
             return newest == self._upto
         since, self._upto = self._upto, newest
+        self._counts = {}
         self._places.extend([_NO_CLAIM] * (newest + 1 - len(self._places)))
         loose = len(self._ids) - self._sorted
         rows = _NEW.ask(connection, since=since) if since else []
