@@ -51,12 +51,12 @@ class OutputAdapted(Adapted):
 
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
         """The base's output plus the update's."""
-        output = super().forward(*args, **kwargs)  # type: ignore[misc]
-        if self.lora.merged:
-            self.lora.refuse_training(self.lora_base.__name__)
+        output, lora = super().forward(*args, **kwargs), self.lora  # type: ignore[misc]
+        if lora.merged:
+            lora.refuse_training(self.lora_base.__name__)
             return output
         x = args[0] if args else next(iter(kwargs.values()))
-        if self.lora.plain:
+        if lora.plain:
             return output + self.lora_update(self.lora_dropped(x), output)
         return varied(self, x, output=output)
 

@@ -15,11 +15,24 @@ from verilora.lora.starts.decompose import olora, pissa
 from verilora.lora.starts.eva import Components
 from verilora.lora.starts.fresh import orthogonal
 from verilora.lora.starts.loftq import loftq, quantised_base
-from verilora.lora.starts.start import Start
 from verilora.records.adapter import LoraConfig
 
 RESIDUAL = ("pissa", "olora", "loftq")
 """Starts that are a part of the weight; their first pair is kept and written with the adapter."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """A [.., rank, in] and B [.., out, rank] in float32 on the weight's device, and the base.
+
+    The base stays W, or becomes W - s(BA) so that nothing changes (`residual`: the pair is kept
+    and subtracted, W's own bits stay), or is replaced by `weight` in the parameter's own shape.
+    """
+
+    a: Tensor
+    b: Tensor
+    residual: bool = False
+    weight: Tensor | None = None
 
 
 @dataclass(frozen=True)
