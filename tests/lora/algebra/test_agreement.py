@@ -10,10 +10,12 @@ from verilora.lora.algebra.agreement import combined_whole, notes_on_bases, refu
 
 
 def test_bases_must_agree_where_they_are_known(llama_adapter):
-    one, other = llama_adapter(base_digest="sha256:1"), llama_adapter(base_digest="sha256:2")
-    refuse_disagreement([one, one, llama_adapter()], [1, 1, 1])
-    with pytest.raises(BaseMismatch, match="2 different bases"):
-        refuse_disagreement([one, other], [1, 1])
+    one = llama_adapter(base_digests={"x": "sha256:1", "y": "sha256:2"})
+    other = llama_adapter(base_digests={"x": "sha256:1", "y": "sha256:3"})
+    fewer = llama_adapter(base_digests={"x": "sha256:1"})
+    refuse_disagreement([one, one, fewer, llama_adapter()], [1, 1, 1, 1])
+    with pytest.raises(BaseMismatch, match=r"1 tensors have other digests \('y'\)"):
+        refuse_disagreement([one, fewer, other], [1, 1, 1])
     assert "not every adapter records" in " ".join(notes_on_bases([one, llama_adapter()]))
     named = [one.replace(base="a/x"), one.replace(base="b/y")]
     assert list(notes_on_bases(named)) == ["the bases go by 2 names (a/x, b/y)"]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from verilora.errors import AdapterFileError, BaseMismatch, ConfigError, ShapeError, told_together
 from verilora.lora.formats.adapter import Adapter
+from verilora.lora.formats.faults import few
 
 
 def refuse_disagreement(adapters: Sequence[Adapter], weights: Sequence[float]) -> None:
@@ -19,12 +20,12 @@ def refuse_disagreement(adapters: Sequence[Adapter], weights: Sequence[float]) -
     faults += [f"the weight {weight!r} is no number" for weight in weights if not _plain(weight)]
     if faults:
         raise ConfigError("combine", faults)
-    digests = {one.base_digest for one in adapters} - {None}
-    if len(digests) > 1:
+    differing = sorted(_differing(adapters))
+    if differing:
         raise BaseMismatch(
-            f"the adapters were made on {len(digests)} different bases, by the digests that they "
-            "record; their updates mean nothing together",
-            differing=tuple(sorted(str(digest) for digest in digests)),
+            f"the adapters were made on different bases: {len(differing)} tensors have other "
+            f"digests ({few(differing)}); their updates mean nothing together",
+            differing=tuple(differing),
         )
     magnitudes = [str(i + 1) for i, one in enumerate(adapters) if one.has_magnitudes]
     if magnitudes:
@@ -38,12 +39,23 @@ def refuse_disagreement(adapters: Sequence[Adapter], weights: Sequence[float]) -
         raise ShapeError(told_together("the adapters do not fit each other", shapes))
 
 
+def _differing(adapters: Sequence[Adapter]) -> set[str]:
+    """Names under which two of the adapters record different tensors of their base."""
+    first: dict[str, str] = {}
+    found = set()
+    for one in adapters:
+        for name, digest in one.base_digests.items():
+            if first.setdefault(name, digest) != digest:
+                found.add(name)
+    return found
+
+
 def notes_on_bases(adapters: Sequence[Adapter]) -> Iterator[str]:
     """What is not known of the bases."""
     names = {one.base for one in adapters} - {None}
     if len(names) > 1:
         yield f"the bases go by {len(names)} names ({', '.join(sorted(map(str, names)))})"
-    if any(one.base_digest is None for one in adapters):
+    if not all(one.base_digests for one in adapters):
         yield "not every adapter records digests of its base, so that nobody knows if it is one"
 
 

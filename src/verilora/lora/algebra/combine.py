@@ -20,7 +20,7 @@ from verilora.lora.algebra.agreement import combined_whole, notes_on_bases, refu
 from verilora.lora.algebra.combined import Combination, CombinedLayer
 from verilora.lora.algebra.small import factorise, recompress, singular_values
 from verilora.lora.algebra.sparse import EXACT, Method
-from verilora.lora.formats.adapter import Adapter, Pair, narrowest
+from verilora.lora.formats.adapter import Adapter, Pair, Record, narrowest
 from verilora.lora.formats.dialects import read_adapter
 from verilora.lora.formats.peft.neutral_write import write_peft
 
@@ -151,8 +151,19 @@ def _assembled(
         pairs=pairs,
         whole=combined_whole([dict(one.whole) for one in adapters], weights, exact=exact),
         biases=combined_whole([dict(one.biases) for one in adapters], weights, exact=exact),
+        record=_record(adapters),
         base=first.base if len({one.base for one in adapters}) == 1 else None,
         task_type=first.task_type if len({one.task_type for one in adapters}) == 1 else None,
         targets=first.targets if alike else None,
         heads=tuple(dict.fromkeys(name for one in adapters for name in one.heads)),
     )
+
+
+def _record(adapters: Sequence[Adapter]) -> Record | None:
+    """What is known of the base, if every adapter knows it: then it is the same."""
+    records = [one.record for one in adapters if one.record is not None]
+    alike = all(one.base_digests == adapters[0].base_digests for one in adapters)
+    if len(records) < len(adapters) or not alike:
+        return None
+    layers = {path: facts for one in reversed(records) for path, facts in one.layers.items()}
+    return Record(records[0].base, layers)

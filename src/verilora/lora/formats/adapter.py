@@ -46,6 +46,16 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Record:
+    """What verilora.json knows beyond PEFT's files."""
+
+    base: Mapping[str, Any]
+    """Its section on the base, digests included."""
+    layers: Mapping[str, Any]
+    """Path -> how each update lies in its parameter."""
+
+
+@dataclass(frozen=True)
 class Adapter:
     """All of one adapter, as its files have it."""
 
@@ -58,8 +68,10 @@ class Adapter:
     dropout: float = 0.0
     base: str | None = None
     """The base's name, where the file has one."""
-    base_digest: str | None = None
-    """Digest over the base's tensors, where the file has one."""
+    base_digests: Mapping[str, str] = field(default_factory=dict)
+    """State name -> digest of each tensor that the updates were made on; empty if not known."""
+    record: Record | None = None
+    """For updates made on that very base."""
     task_type: str | None = None
     """PEFT's word for the kind of model."""
     targets: tuple[str, ...] | str | None = None

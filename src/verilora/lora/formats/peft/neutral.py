@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-from verilora.lora.formats.adapter import Adapter, Pair
+from verilora.lora.formats.adapter import Adapter, Pair, Record
 from verilora.lora.formats.documents import DocumentError, parse_document, read_file
 from verilora.lora.formats.faults import few, refuse
 from verilora.lora.formats.grouped import spread_groups
@@ -29,7 +29,7 @@ from verilora.lora.formats.peft.names import (
     unwrapped,
 )
 from verilora.lora.formats.peft.sidecar import LARGEST as LARGEST_SIDECAR
-from verilora.lora.formats.peft.sidecar import SidecarError, digest_of_base, read_sidecar
+from verilora.lora.formats.peft.sidecar import Sidecar, SidecarError, read_sidecar
 from verilora.lora.formats.peft.stated import LARGEST, Stated, StatedError, read_stated
 from verilora.lora.formats.pickles import plain_tensors, read_pickled
 from verilora.lora.formats.tensorfile import read_header, read_tensors
@@ -59,7 +59,7 @@ def read_peft(path: Path) -> Adapter:
         stated = read_stated(content, carried=CARRIED)
         settings = parse_document(content)
         tensors = _tensors(path)
-        digest, faults = _base_digest(path)
+        sidecar, faults = _sidecar(path)
     except (DocumentError, StatedError, SidecarError) as error:
         told = getattr(error, "faults", None) or [str(error)]
         refuse(what, list(told), cause=error, path=path)
@@ -78,11 +78,12 @@ def read_peft(path: Path) -> Adapter:
         biases=sorted_out.biases,
         dropout=stated.dropout,
         base=settings.get("base_model_name_or_path") or None,
-        base_digest=digest,
+        base_digests={} if sidecar is None else {**sidecar.base, **sidecar.replaced},
+        record=_record(path, sidecar),
         task_type=settings.get("task_type"),
         targets=stated.targeting.names,
         heads=tuple(sorted(_heads(stated, sorted_out.whole))),
-        notes=tuple(_notes(stated, sorted_out, path=path)),
+        notes=(*_notes(stated, sorted_out, path=path), *_notes_on_start(sidecar)),
     )
 
 
@@ -191,8 +192,8 @@ def _tensors(path: Path) -> dict[str, Tensor]:
         raise DocumentError(f"{PICKLE} {error}") from error
 
 
-def _base_digest(path: Path) -> tuple[str | None, list[str]]:
-    """The digest over the base's tensors; and which files were changed since."""
+def _sidecar(path: Path) -> tuple[Sidecar | None, list[str]]:
+    """verilora.json, where there is one; and which files were changed since."""
     if not (path / SIDECAR).is_file():
         return None, []
     sidecar = read_sidecar(read_file(path / SIDECAR, limit=LARGEST_SIDECAR))
@@ -201,7 +202,22 @@ def _base_digest(path: Path) -> tuple[str | None, list[str]]:
         for name, digest in sidecar.files.items()
         if not (path / name).is_file() or digest_file(path / name) != digest
     ]
-    return digest_of_base(sidecar.base), faults
+    return sidecar, faults
+
+
+def _record(path: Path, sidecar: Sidecar | None) -> Record | None:
+    if sidecar is None or sidecar.replaced:
+        return None
+    found = parse_document(read_file(path / SIDECAR, limit=LARGEST_SIDECAR))
+    return Record(found["base"], sidecar.layers)
+
+
+def _notes_on_start(sidecar: Sidecar | None) -> Iterator[str]:
+    if sidecar is not None and sidecar.replaced:
+        yield (
+            f"its start replaced {len(sidecar.replaced)} weights of the base (LoftQ); the updates "
+            "fit those weights, not the base's own"
+        )
 
 
 def _heads(stated: Stated, whole: Mapping[str, Tensor]) -> Iterator[str]:

@@ -1,4 +1,5 @@
-"""An Adapter written as a PEFT directory: the two files that PEFT, vLLM and verilora read.
+"""An Adapter written as a PEFT directory: the two files that PEFT, vLLM and verilora read, and
+`verilora.json` where the base is known.
 
 Module names are full paths where it is not known that shorter ones mean no others.
 """
@@ -15,7 +16,8 @@ from torch import Tensor
 from verilora.errors import AdapterFileError
 from verilora.lora.formats.adapter import Adapter, Pair, alpha_for_scale
 from verilora.lora.formats.documents import document_bytes
-from verilora.lora.formats.peft.names import CONFIG, PREFIX, WEIGHTS, factor_names
+from verilora.lora.formats.peft.bound import bound_sidecar
+from verilora.lora.formats.peft.names import CONFIG, PREFIX, SIDECAR, WEIGHTS, factor_names
 from verilora.lora.formats.peft.neutral import MAGNITUDE
 from verilora.lora.formats.peft.patterns import patterns_for
 from verilora.lora.formats.tensorfile import tensor_bytes
@@ -29,7 +31,11 @@ def write_peft(adapter: Adapter) -> dict[str, bytes]:
     fault = _fault(adapter)
     if fault:
         raise AdapterFileError(f"PEFT cannot hold this adapter: {fault}", faults=(fault,))
-    return {WEIGHTS: tensor_bytes(_tensors(adapter)), CONFIG: document_bytes(_config(adapter))}
+    config = _config(adapter)
+    files = {WEIGHTS: tensor_bytes(_tensors(adapter)), CONFIG: document_bytes(config)}
+    defaults = (config["r"], config["lora_alpha"])
+    sidecar = bound_sidecar(adapter, files, defaults=defaults, bias=config["bias"])
+    return files if sidecar is None else {**files, SIDECAR: sidecar}
 
 
 def _fault(adapter: Adapter) -> str | None:
