@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import gzip
 import logging
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerFast
 
 from verilora.data.chat import ChatTemplate
+from verilora.data.conversations import ROLES
 from verilora.data.encoded import IGNORED
 from verilora.errors import DataError, RecipeError
 
@@ -37,10 +43,10 @@ def test_the_assistants_turns_are_learnt_and_what_ends_them(speaker: Any) -> Non
     assert template.notes() == ()
 
 
-def test_a_newline_after_the_end_belongs_to_the_turn(speaker: Any) -> None:
+def test_a_word_after_the_end_is_not_learnt(speaker: Any) -> None:
     speaker.chat_template = speaker.chat_template.replace("[END]", "[END] the ")
     template = ChatTemplate(speaker)
-    assert told(speaker, *template.encode(TALK[1:3], "train-0")).endswith("<[END]> <the>")
+    assert told(speaker, *template.encode(TALK[1:3], "train-0")).endswith("<[END]> the")
     assert template.stops() == (1, 3)
 
 
@@ -97,3 +103,32 @@ def test_a_long_conversation_is_not_grumbled_about(
         ids, _ = ChatTemplate(speaker).encode(long, "train-0")
     assert len(ids) > speaker.model_max_length
     assert not caplog.records
+
+
+MARKED = (
+    "{% for m in messages %}[{{ m['role'] }}]\n{% if m['role'] == 'assistant' %}"
+    "{% generation %}{{ m['content'] }}[END]{% endgeneration %}\n"
+    "{% else %}{{ m['content'] }}[END]\n{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}[assistant]\n{% endif %}"
+)
+"""As chat templates are mostly written; marked for transformers' own mask."""
+
+
+@pytest.mark.parametrize("turns", [TALK, TALK[1:3], TALK[3:], (*TALK, ("user", "the cat"))])
+def test_what_is_learnt_is_what_transformers_marks(
+    turns: tuple[tuple[str, str], ...], shared: Callable[[str], Path]
+) -> None:
+    packed = (shared("tokenizers") / "gpt2" / "tokenizer.json.gz").read_bytes()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer.from_str(gzip.decompress(packed).decode()),
+        additional_special_tokens=["[END]", *(f"[{role}]" for role in ROLES)],
+    )
+    tokenizer.chat_template = MARKED
+    messages = [{"role": role, "content": content} for role, content in turns]
+    theirs = tokenizer.apply_chat_template(
+        messages, return_assistant_tokens_mask=True, return_dict=True
+    )
+    ids, targets = ChatTemplate(tokenizer).encode(turns, "train-0")
+    assert ids == theirs["input_ids"]
+    assert [int(target != IGNORED) for target in targets] == theirs["assistant_masks"]
+    assert sum(theirs["assistant_masks"]) > 0

@@ -2,7 +2,8 @@
 
 Which tokens are the assistant's is found by writing the conversation up to the turn and up to its
 end: that works for every template whose text for a beginning is the beginning of its text for the
-whole, and any other is refused. The token that ends a turn is learnt with it.
+whole, and any other is refused. The token that ends a turn is learnt with it;
+what a template writes after that, a newline mostly, is not.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ class ChatTemplate:
             upto = self._write(turns[: number + 1], name)
             if ids[: len(before)] != before or ids[: len(upto)] != upto:
                 raise _unstable(name, number)
-            targets[len(before) : len(upto)] = upto[len(before) :]
-            self._note_end(upto[len(before) :])
+            end = self._end_of(upto, len(before))
+            targets[len(before) : end] = upto[len(before) : end]
         return ids, targets
 
     def stops(self) -> tuple[int, ...]:
@@ -67,13 +68,17 @@ class ChatTemplate:
             "is learnt that would end an answer, and only max_new_tokens does",
         )
 
-    def _note_end(self, turn: list[int]) -> None:
-        # A template may write a newline after the token that ends the turn.
-        found = next((one for one in reversed(turn[-2:]) if one in self._special), None)
-        if found is None:
-            self._unended += 1
-        else:
-            self._ends[found] = None
+    def _end_of(self, upto: list[int], start: int) -> int:
+        """Where the turn that began at `start` ends: behind its special token, if it has one.
+
+        A template may write a newline after it, which nobody is to learn.
+        """
+        for place in range(len(upto) - 1, max(start, len(upto) - 2) - 1, -1):
+            if upto[place] in self._special:
+                self._ends[upto[place]] = None
+                return place + 1
+        self._unended += 1
+        return len(upto)
 
     def _write(self, turns: Sequence[Turn], name: str, *, answering: bool = False) -> list[int]:
         messages = [{"role": role, "content": content} for role, content in turns]
