@@ -26,6 +26,7 @@ from verilora.records.trust import Trust
 from verilora.registry.store import open_registry
 from verilora.web.app import create_app
 from verilora.web.finding import Site
+from verilora.web.judged import status_of
 
 try:
     from verilora.web.wire import Protocol
@@ -36,6 +37,8 @@ MOST_WAITING = 512
 """Requests that a process works on at a time; more are told to come again (503)."""
 MOST_UNASKED = 4
 """Processes, unless more are asked for: each takes some 100 MB."""
+MOST_JUDGED = 200
+"""Verdicts, the newest, that are judged beforehand: each takes some milliseconds, once."""
 SECONDS_TO_END = 5
 """For what is being answered; then a process is ended."""
 _CAN_SHARE = sys.platform == "linux"
@@ -95,6 +98,8 @@ def warm_up(house: Site) -> None:
     with contextlib.suppress(RegistryError):
         for view in house.registry.claims(limit=1).items:
             house.registry.related(view)
+        for verdict in house.registry.verdicts(limit=MOST_JUDGED).items:
+            status_of(verdict)
     # What is here stays; looking through it again and again would hold up answers.
     gc.collect()
     gc.freeze()
