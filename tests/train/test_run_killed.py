@@ -12,6 +12,7 @@ from verilora.records.recipe import Recipe
 from verilora.records.run import Run
 
 Make = Callable[..., Recipe]
+Named = Callable[[str], Recipe]
 Through = Callable[[str], Path]
 
 RECIPES: dict[str, dict[str, Any]] = {
@@ -19,6 +20,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     "accumulation": {"micro_batch_size": 4, "checkpoint_every": 5, "schedule": "cosine"},
     "best": {"select": "best", "evaluate_every": 3, "checkpoint_every": 4},
     "epochs": {"precision": "bfloat16"},
+    "talks": {"kind": "gpt2", "form": "talks", "packing": True, "micro_batch_size": 4}
+    | {"adapter": {"dropout": 0.2}, "generation": {"max_new_tokens": 3}, "checkpoint_every": 3},
 }
 
 
@@ -28,13 +31,19 @@ def outcome(directory: Path) -> list[bytes]:
 
 
 @pytest.fixture(scope="session")
-def through(server: Any, make_recipe: Make, tmp_path_factory: pytest.TempPathFactory) -> Through:
+def named(make_recipe: Make, make_causal: Make) -> Named:
+    """The recipe of a name."""
+    return lambda name: (make_causal if "kind" in RECIPES[name] else make_recipe)(**RECIPES[name])
+
+
+@pytest.fixture(scope="session")
+def through(server: Any, named: Named, tmp_path_factory: pytest.TempPathFactory) -> Through:
     """The directory of a run of each recipe that was never stopped."""
     root = tmp_path_factory.mktemp("through")
 
     def find(name: str) -> Path:
         if not (root / name).exists():
-            answer = server.run(make_recipe(**RECIPES[name]), root / name)
+            answer = server.run(named(name), root / name)
             assert answer == {"status": 0, "error": ""}
         return root / name
 
@@ -54,12 +63,14 @@ def through(server: Any, make_recipe: Make, tmp_path_factory: pytest.TempPathFac
         ("best", ("evaluated", 3)),
         ("epochs", ("step", 12)),
         ("epochs", ("stopped", 1)),
+        ("talks", ("step", 5)),
+        ("talks", ("stopped", 1)),
     ],
 )
 def test_killed_and_resumed_is_never_stopped(
-    server: Any, make_recipe: Make, through: Through, tmp_path: Path, *, name: str, kill: Any
+    server: Any, named: Named, through: Through, tmp_path: Path, *, name: str, kill: Any
 ) -> None:
-    recipe = make_recipe(**RECIPES[name])
+    recipe = named(name)
     assert server.run(recipe, tmp_path / "out", kill=kill)["status"] == -9
     assert not (tmp_path / "out" / "run.json").exists()
     assert server.run(recipe, tmp_path / "out", resume=True) == {"status": 0, "error": ""}
@@ -94,9 +105,9 @@ def test_killed_again_and_again(
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_twice_in_a_row_gives_the_same_bytes(
-    other_server: Any, make_recipe: Make, through: Through, tmp_path: Path, *, name: str
+    other_server: Any, named: Named, through: Through, tmp_path: Path, *, name: str
 ) -> None:
-    assert other_server.run(make_recipe(**RECIPES[name]), tmp_path / "out")["status"] == 0
+    assert other_server.run(named(name), tmp_path / "out")["status"] == 0
     assert outcome(tmp_path / "out") == outcome(through(name))
     for file in sorted((tmp_path / "out" / "adapter").iterdir()):
         assert file.read_bytes() == (through(name) / "adapter" / file.name).read_bytes()
