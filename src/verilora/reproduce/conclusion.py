@@ -69,6 +69,7 @@ def _conclude_cell(place: Place, pre: Verdict, *, stamp: Stamp) -> VerdictDocume
         full_size=max(target.reported.items or 0, rows or 0) or None,
         protocol=_as_run(pre, runs),
         artifacts=tuple(artifacts_of(place, [place.seed(seed) for seed in seeds])),
+        together=place.together(),
     )
     report = place.anchors()
     verdict = conclude(
@@ -141,6 +142,7 @@ def artifacts_of(place: Place, directories: Sequence[Path]) -> Iterator[Artifact
     for file, role in (
         (place.paper_file, "text of the paper"),
         (place.anchors_file, "anchors"),
+        (place.together_file, "preregistrations"),
     ):
         if file.is_file():
             yield _artifact(file, role, place=place)

@@ -14,6 +14,7 @@ from verilora.errors import DataError, OutputError
 from verilora.records.anchor import AnchorReport, read_report
 from verilora.records.reading import read_record
 from verilora.records.target import Target
+from verilora.records.together import Together
 from verilora.records.verdict import Verdict, VerdictDocument, read_document
 from verilora.train.lock import NAME as LOCK
 from verilora.train.lock import made_and_locked
@@ -35,6 +36,8 @@ class Place:
         self.paper_file = self.path / "paper.txt"
         """The paper's text, where it was supplied: the gates looked at it."""
         self.anchors_file = self.path / "anchors.json"
+        self.together_file = self.path / "preregistrations.json"
+        """Where the runs serve several cells: all that was fixed with this one."""
 
     def seed(self, seed: int) -> Path:
         """The run directory of a seed."""
@@ -85,6 +88,12 @@ class Place:
         if not self.anchors_file.exists():
             return None
         return read_report(self.anchors_file.read_bytes(), name=str(self.anchors_file))
+
+    def together(self) -> Together | None:
+        """What was fixed together before runs that serve several cells, or None."""
+        if not self.together_file.exists():
+            return None
+        return self._read(Together, self.together_file)
 
     def keep(self, file: Path, content: bytes) -> None:
         """Writes a file whole."""

@@ -87,16 +87,9 @@ def reproduce(
         pre = register(place, wish, found=ready.found)
         if registered is not None:
             registered(pre)
-        recipe = _as_begun(ready, place)
-        jobs = [_job(recipe, seed, place=place, pre=pre) for seed in wish.chosen_seeds]
+        jobs = jobs_of(ready, place, preregistration=pre.digest)
         run_jobs(jobs, workers=ready.workers, listen=listen)
-        finished = place.verdict()
-        if finished is not None:
-            return finished
-        _keep(place, evidence or Evidence())
-        document = conclude_files(place, pre, stamp=stamp_now())
-        place.keep(place.verdict_file, document.canonical())
-    return document
+        return conclude_once(place, pre, evidence or Evidence())
 
 
 @dataclass(frozen=True)
@@ -105,6 +98,26 @@ class Evidence:
 
     paper_text: str | None = None
     anchors: AnchorReport | None = None
+
+
+def jobs_of(ready: Ready, place: Place, *, preregistration: str) -> list[Job]:
+    """A run for each seed, which will name that digest."""
+    recipe, jobs = _as_begun(ready, place), []
+    for seed in ready.wish.chosen_seeds:
+        seeded = recipe.replace(training=recipe.training.replace(seed=seed))
+        jobs.append(Job(f"seed {seed}", seeded, place.seed(seed), preregistration))
+    return jobs
+
+
+def conclude_once(place: Place, pre: Verdict, evidence: Evidence) -> VerdictDocument:
+    """The verdict that stands already, or the one that follows from the runs, written."""
+    finished = place.verdict()
+    if finished is not None:
+        return finished
+    _keep(place, evidence)
+    document = conclude_files(place, pre, stamp=stamp_now())
+    place.keep(place.verdict_file, document.canonical())
+    return document
 
 
 def foresee(ready: Ready, wanted: str | None = None) -> Verdict:
@@ -147,11 +160,6 @@ def _as_begun(ready: Ready, place: Place) -> Recipe:
         if before is not None:
             return recipe.replace(training=recipe.training.replace(threads=before.training.threads))
     return recipe
-
-
-def _job(recipe: Recipe, seed: int, *, place: Place, pre: Verdict) -> Job:
-    seeded = recipe.replace(training=recipe.training.replace(seed=seed))
-    return Job(f"seed {seed}", seeded, place.seed(seed), pre.digest)
 
 
 def _keep(place: Place, evidence: Evidence) -> None:

@@ -37,6 +37,10 @@ class Wish:
     """Overrides of the recipe, "training.epochs=3"."""
     start: str | None = None
     """Directory of an adapter that training goes on from."""
+    name: str | None = None
+    """What the recipe is called; by default as the target."""
+    measured: tuple[str, ...] = ()
+    """Metrics to measure beside the target's own."""
     margin: float | None = None
     """Declared half-width of what counts as the same, in the unit of the number."""
 
@@ -85,8 +89,10 @@ def recipe_for(wish: Wish, *, threads: int | None = None) -> tuple[Recipe, tuple
     training = recipe.training.replace(
         start=wish.start or recipe.training.start, threads=threads or recipe.training.threads
     )
-    recipe = recipe.replace(name=wish.target.name, task=task, training=training)
-    recipe = _changed(_measuring(wish.target.metric, recipe), wish.settings)
+    recipe = recipe.replace(name=wish.name or wish.target.name, task=task, training=training)
+    for metric in sorted({wish.target.metric, *wish.measured}):
+        recipe = _measuring(metric, recipe)
+    recipe = _changed(recipe, wish.settings)
     return _fitting(recipe, notes=notes, settings=wish.settings)
 
 

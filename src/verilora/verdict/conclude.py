@@ -178,7 +178,8 @@ def _draft(preregistration: Verdict, work: Work, *, stamp: Stamp) -> Verdict:
     plan = _plan_of(preregistration)
     results, others = ordered(work.results), ordered(work.reference)
     made = [result for result in (*results, *others) if result.run is not None]
-    registered = {result.preregistration for result in made} == {preregistration.digest}
+    named = {result.preregistration for result in made}
+    registered = named == {_named_by_runs(preregistration, work)}
     draft = Verdict(
         format=FORMAT,
         kind="POST",
@@ -199,6 +200,15 @@ def _draft(preregistration: Verdict, work: Work, *, stamp: Stamp) -> Verdict:
     if plan.reference is None and not others:
         return draft
     return draft.replace(**_reference(plan, work, others=others))
+
+
+def _named_by_runs(preregistration: Verdict, work: Work) -> str:
+    """The digest that a run made under the preregistration names: its own, or that of the record
+    of those that were fixed together with it."""
+    together = work.together
+    if together is not None and preregistration.digest in together.digests:
+        return together.digest
+    return preregistration.digest
 
 
 def _reference(plan: Plan, work: Work, *, others: tuple[Result, ...]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from verilora.errors import DataError
 from verilora.records.measurement import Inputs, Measured, Sanity
 from verilora.records.protocol import Row
+from verilora.records.together import Together
 from verilora.records.verdict import Artifact, Plan, Reference
 from verilora.verdict.figures import rounded
 from verilora.verdict.statistics import side_of
@@ -49,6 +50,8 @@ class Work:
     protocol: tuple[Row, ...] | None = None
     """Rows as they turned out; None: as preregistered."""
     artifacts: tuple[Artifact, ...] = ()
+    together: Together | None = None
+    """All preregistrations that the runs were made under, where they serve several cells."""
     caveats: tuple[str, ...] = field(default=())
 
 
