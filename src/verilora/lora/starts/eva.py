@@ -17,7 +17,7 @@ class Components:
 
     Means are taken off; exact where no more than `most` components lie in the rows, else the
     incremental decomposition, whose error is what was cut off before. No randomness.
-    Source: Ross et al. 2008, "Incremental learning for robust visual tracking", section 3.2.
+    Source: Ross et al. 2008, "Incremental learning for robust visual tracking".
     """
 
     def __init__(self, most: int) -> None:
@@ -95,7 +95,7 @@ def spread_ranks(explained: Mapping[str, list[float]], ranks: Mapping[str, int])
 
     Each layer keeps one; of equal components that of the earlier layer goes first. No layer gets
     more than it has components in `explained`.
-    Source: Paischer et al. 2024 (EVA), arXiv:2410.07170, section 3.3 (there a layer may get none).
+    Source: Paischer et al. 2024 (EVA), arXiv:2410.07170 (there a layer may get none).
     """
     budget = sum(ranks.values()) - len(ranks)
     order = {path: index for index, path in enumerate(ranks)}

@@ -22,7 +22,7 @@ def explore(
 
     Scales stay as they were. Raises StateError without batches, LayerError for a target that
     has no vectors as inputs, or too few of them.
-    Source: Paischer et al. 2024, arXiv:2410.07170, section 3.
+    Source: Paischer et al. 2024, arXiv:2410.07170.
     """
     if batches is None:
         raise StateError(

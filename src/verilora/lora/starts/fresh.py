@@ -15,7 +15,7 @@ def orthogonal(
 
     Of a random orthogonal matrix of `rank` rows A is spanned by the odd ones, B by the even ones,
     each mixed by normal numbers / 10. `rank` must be even. From (seed, path, shape) alone.
-    Source: Datta, "Rethinking LoRA initialisation", datta0.github.io; as in peft 0.21.
+    Source: Datta, datta0.github.io/posts/rethink-lora-init; as in peft 0.21.
     """
     stack, rank = a_shape[:-2], a_shape[-2]
     generator = generator_for(seed, path, shape=(*a_shape, *b_shape))

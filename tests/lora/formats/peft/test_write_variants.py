@@ -141,7 +141,8 @@ def test_evas_ranks_are_stored_and_no_batch_is_needed_to_load(tmp_path: Path) ->
     again = load_adapter(base(), tmp_path / "a")
     assert attachment_of(again).config == attachment_of(own).config
     assert torch.equal(again(IDS), own(IDS))
-    assert torch.equal(updates_of(again, "one")["weight"].A, updates_of(own, "one")["weight"].A)  # type: ignore[arg-type]
+    found: list[Any] = [updates_of(model, "one")["weight"] for model in (again, own)]
+    assert torch.equal(found[0].A, found[1].A)
 
 
 def test_an_adapter_goes_on_from_its_directory(tmp_path: Path, train: Callable[..., Any]) -> None:
