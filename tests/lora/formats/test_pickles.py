@@ -38,7 +38,7 @@ def test_code_is_refused(tmp_path, how):
         path.write_bytes(pickle.dumps({"a": Evil()}))
     else:
         torch.save({"a": Evil()}, path)
-    with pytest.raises(DocumentError, match="no file of plain tensors"):
+    with pytest.raises(DocumentError, match="no whole file of plain tensors"):
         read_pickled(path)
 
 

@@ -114,3 +114,8 @@ def narrowest(*dtypes: torch.dtype) -> torch.dtype:
     for dtype in dtypes[1:]:
         widest = torch.promote_types(widest, dtype)
     return widest
+
+
+def are_matrices(a: Tensor, b: Tensor) -> bool:
+    """True for two floating matrices, neither of them empty."""
+    return all(t.dim() == 2 and 0 not in t.shape and t.is_floating_point() for t in (a, b))

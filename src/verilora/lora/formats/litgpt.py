@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from verilora.lora.formats.adapter import Adapter, Pair, alpha_for_scale
+from verilora.lora.formats.adapter import Adapter, Pair, alpha_for_scale, are_matrices
 from verilora.lora.formats.architecture import LLAMA_LIKE, Architecture
 from verilora.lora.formats.dialect import Dialect, Given, Written, extras_faults, refuse_to_hold
 from verilora.lora.formats.documents import DocumentError
@@ -131,6 +131,8 @@ class _Reader:
         if own.keys() != {"lora_A", "lora_B"}:
             raise DocumentError(f"has only {few(sorted(own))} for '{module}' of layer {layer}")
         a, b = own["lora_A"], own["lora_B"]
+        if not are_matrices(a, b):
+            raise DocumentError(f"has no matrices for '{module}' of layer {layer}")
         scale = self.alpha / b.shape[1]
         if module in OTHERS:
             return [(f"model.layers.{layer}.{OTHERS[module]}", Pair(a, b, scale))]

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from verilora.lora.formats.adapter import Adapter, Pair, alpha_for_scale
+from verilora.lora.formats.adapter import Adapter, Pair, alpha_for_scale, are_matrices
 from verilora.lora.formats.dialect import Dialect, Given, Written, extras_faults, refuse_to_hold
 from verilora.lora.formats.documents import DocumentError
 from verilora.lora.formats.faults import few, refuse
@@ -136,7 +136,7 @@ def _pair(path: str, own: Mapping[str, Tensor], *, given: Given) -> Pair:
     if own.keys() != {"lora_A", "lora_B"}:
         raise DocumentError(f"has only {few(sorted(own))} for '{path}'")
     a, b = own["lora_A"], own["lora_B"]
-    if a.dim() != 2 or b.dim() != 2 or a.shape[0] % max(b.shape[1], 1):
+    if not are_matrices(a, b) or a.shape[0] % b.shape[1]:
         raise DocumentError(f"has factors {tuple(a.shape)} and {tuple(b.shape)} for '{path}'")
     rank, on = b.shape[1], a.shape[0] // b.shape[1]
     if given.rank is not None and given.rank != rank:

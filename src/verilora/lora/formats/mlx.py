@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import Tensor
 
-from verilora.lora.formats.adapter import Adapter, Pair
+from verilora.lora.formats.adapter import Adapter, Pair, are_matrices
 from verilora.lora.formats.dialect import Dialect, Given, Written, extras_faults, refuse_to_hold
 from verilora.lora.formats.documents import (
     DocumentError,
@@ -143,7 +143,7 @@ def _pair(path: str, own: Mapping[str, Tensor], *, scale: float) -> Pair:
     a, b = own["lora_a"], own["lora_b"]
     if a.dim() == 3:
         raise DocumentError(f"{FILE}: '{path}' is a stack of experts, which is not translated")
-    if a.dim() != 2 or b.dim() != 2 or a.shape[1] != b.shape[0]:
+    if not are_matrices(a, b) or a.shape[1] != b.shape[0]:
         raise DocumentError(f"{FILE} has {tuple(a.shape)} and {tuple(b.shape)} for '{path}'")
     embedding = path.rpartition(".")[2] == _EMBEDDING
     return Pair(a.t().contiguous(), b.t().contiguous(), scale, embedding, (), own.get("m"))

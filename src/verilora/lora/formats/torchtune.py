@@ -16,7 +16,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from verilora.lora.formats.adapter import Adapter, Pair, alpha_for_scale
+from verilora.lora.formats.adapter import Adapter, Pair, alpha_for_scale, are_matrices
 from verilora.lora.formats.architecture import LLAMA_LIKE, Architecture
 from verilora.lora.formats.dialect import Dialect, Given, Written, extras_faults, refuse_to_hold
 from verilora.lora.formats.documents import (
@@ -200,7 +200,7 @@ def _read_pair(
     if not {"a", "b"} <= own.keys():
         raise DocumentError(f"has only {few(sorted(own))} for '{path}'")
     a, b, magnitude = own["a"], own["b"], own.get("magnitude")
-    if a.dim() != 2 or b.dim() != 2 or a.shape[0] != b.shape[1]:
+    if not are_matrices(a, b) or a.shape[0] != b.shape[1]:
         raise DocumentError(f"has factors {tuple(a.shape)} and {tuple(b.shape)} for '{path}'")
     heads = _turned_heads(path, architecture)
     if heads:

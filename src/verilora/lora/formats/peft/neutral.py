@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import Tensor
 
-from verilora.lora.formats.adapter import Adapter, Pair, Record
+from verilora.lora.formats.adapter import Adapter, Pair, Record, are_matrices
 from verilora.lora.formats.documents import DocumentError, parse_document, read_file
 from verilora.lora.formats.faults import few, refuse
 from verilora.lora.formats.grouped import spread_groups
@@ -162,7 +162,8 @@ class _SortedOut:
         if isinstance(enabled, list) and b.dim() == 3 and a.shape[0] == rank * sum(enabled):
             b = spread_groups(b.flatten(1), [bool(on) for on in enabled], parts=len(enabled))
             rank = a.shape[0]
-        if a.dim() < 2 or b.dim() < 2 or (a.shape[0], b.shape[1]) != (rank, rank):
+        flat = min(a.dim(), b.dim()) > 1 and are_matrices(a.flatten(1), b.flatten(1))
+        if not flat or (a.shape[0], b.shape[1]) != (rank, rank):
             grouped = " (a grouped convolution, or another rank)" if a.dim() > 2 else ""
             self.faults.append(
                 f"'{path}' has factors {tuple(a.shape)} and {tuple(b.shape)}, which are no pair of "

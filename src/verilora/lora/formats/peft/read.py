@@ -41,11 +41,11 @@ def load_adapter(
     attached = attached_part(model) is not None
     _refuse_state(model, attached=attached)
     folder = open_folder(Path(directory))
-    inventory = attached_inventory(model) if attached else _planned(model, folder)
+    inventory = attached_inventory(model) if attached else planned(model, folder)
     base = Base(model, inventory, attached=attached)
     # Only PEFT puts copies of the base beside an adapter.
     copies = base.copies_among(folder.entries) if folder.sidecar is None else {}
-    _refuse_misfits(Comparison(model, inventory, folder.entries, copies), folder, attached=attached)
+    refuse_misfits(Comparison(model, inventory, folder.entries, copies), folder, attached=attached)
     what = f"{folder.path} is not loaded, and the model is as it was"
     tensors, faults = folder.tensors()
     if faults:
@@ -72,8 +72,11 @@ def _refuse_state(model: nn.Module, *, attached: bool) -> None:
         )
 
 
-def _planned(model: nn.Module, folder: Folder) -> Inventory:
-    """What attaching would give: the recorded config, or the one that the tensors mean."""
+def planned(model: nn.Module, folder: Folder) -> Inventory:
+    """What attaching would give: the recorded config, or the one that the tensors mean.
+
+    Raises AdapterFileError if the adapter is for another model.
+    """
     what = f"{folder.path} does not fit the model"
     try:
         if folder.sidecar is not None:
@@ -88,7 +91,7 @@ def _planned(model: nn.Module, folder: Folder) -> Inventory:
         refuse(what, error.facts.get("faults") or (str(error),), cause=error)
 
 
-def _refuse_misfits(comparison: Comparison, folder: Folder, *, attached: bool) -> None:
+def refuse_misfits(comparison: Comparison, folder: Folder, *, attached: bool = False) -> None:
     """Raises AdapterFileError for names, shapes, ranks and scales that are not the model's."""
     sidecar, stated = folder.sidecar, folder.stated
     shapes = [
