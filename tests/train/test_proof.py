@@ -118,3 +118,12 @@ def test_a_head_that_reads_more_is_refused(
     monkeypatch.setattr(type(made.model), "forward", reading_ids)
     with pytest.raises(ModelError, match="reads more than the last hidden state"):
         prove(made)
+
+
+def test_prompts_that_could_not_be_written_after_are_refused_at_once(make_causal: Make) -> None:
+    made = build(make_causal("gpt2", generation={"max_new_tokens": 45}))
+    with pytest.raises(
+        RecipeError, match=r"after a prompt of . tokens, and the base reads at most 48"
+    ):
+        prove(made)
+    prove(build(make_causal("gpt2", generation={"max_new_tokens": 40})))

@@ -53,11 +53,10 @@ def writing(build: Build, evaluation: Evaluation) -> Generator[Evaluating, None,
     As the recipe's [generation] says; without one nothing is written. A prompt that several
     examples share is written on once, and scored against all of their completions.
     """
-    section, encoded = build.recipe.generation, build.validation
+    section = build.recipe.generation
     if section is None:
         return evaluation
-    place = {name: index for index, name in enumerate(encoded.example_ids)}
-    prompts = {name: tuple(encoded.prompt(place[name])) for name in encoded.examples}
+    prompts = prompts_of(build.validation)
     wanted = list(dict.fromkeys(prompts.values()))[: section.limit]
     written = yield from generating(build, wanted, section=section)
     answers = dict(zip(wanted, written, strict=True))
@@ -68,6 +67,12 @@ def writing(build: Build, evaluation: Evaluation) -> Generator[Evaluating, None,
         measure_written(build.task.written, pairs_of(build, texts)) if build.task.written else {}
     )
     return replace(evaluation, texts=texts, metrics={**evaluation.metrics, **scores})
+
+
+def prompts_of(encoded: Encoded) -> dict[str, tuple[int, ...]]:
+    """Of each example by its id: the token ids that an answer is written after."""
+    place = {name: index for index, name in enumerate(encoded.example_ids)}
+    return {name: tuple(encoded.prompt(place[name])) for name in encoded.examples}
 
 
 def pairs_of(build: Build, texts: Sequence[TextAnswer]) -> list[Written]:

@@ -46,7 +46,7 @@ def generating(
     build: Build, prompts: Sequence[Sequence[int]], *, section: GenerationSection
 ) -> Generator[Evaluating, None, list[str]]:
     """As `generate`, with one event per batch."""
-    _refuse_too_long(build, prompts, section=section)
+    refuse_prompts(build, prompts, section=section)
     lengths = [len(prompt) for prompt in prompts]
     batches = evaluation_batches(lengths, batch_size=BATCH_SIZE)
     config = configured(section, stops=build.validation.stops, pad_id=padding_id(build.tokenizer))
@@ -136,9 +136,10 @@ def _own_settings(model: Any) -> Iterator[None]:
         model.generation_config = before
 
 
-def _refuse_too_long(
+def refuse_prompts(
     build: Build, prompts: Sequence[Sequence[int]], *, section: GenerationSection
 ) -> None:
+    """Raises what `generate` raises, before anything is written."""
     if not all(prompts):
         raise DataError(
             "a prompt is empty, and the tokenizer begins no text with a token of its own: there is "

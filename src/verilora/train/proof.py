@@ -2,7 +2,7 @@
 
 On a few tokens of the run's own texts: that no token sees one after it, that the base's head can be
 asked by itself, and, where texts are packed, that none sees another. A base that fails is refused
-before anything is trained.
+before anything is trained, and so are prompts that it could not write after when all is done.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from verilora.data.packing import Rows, alone, lay_out, width_of_rows
 from verilora.data.tasks import CAUSAL
 from verilora.errors import ModelError, RecipeError
 from verilora.train.build import Build
+from verilora.train.evaluate_texts import prompts_of
 from verilora.train.evaluation import evaluation_mode
+from verilora.train.generate import refuse_prompts
 from verilora.train.language import head_logits, padding_id
 
 TOKENS = 12
@@ -34,6 +36,9 @@ def prove(build: Build) -> None:
     """
     if build.task.kind != CAUSAL:
         return
+    if build.recipe.generation is not None:
+        prompts = list(prompts_of(build.validation).values())
+        refuse_prompts(build, prompts, section=build.recipe.generation)
     texts = _few(build.train)
     with evaluation_mode(build.model), torch.no_grad():
         single = _logits(build, texts, rows=alone(range(len(texts.ids))))
