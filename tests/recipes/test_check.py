@@ -102,6 +102,8 @@ def test_none_is_a_word_where_a_field_may_have_no_value() -> None:
     assert recipe.training.checkpoint_every is None
     adapter = {"layers": "none", "exclude_modules": "none"}
     assert check_recipe({**LEAST, "adapter": adapter}, "a").adapter == LoraConfig()
+    assert check_recipe({**LEAST, "generation": "none"}, "a").generation is None
+    assert faults(training="none")
     (told,) = faults(training={"epochs": "none"})
     assert told.startswith("training.epochs is 'none'")
 
@@ -115,8 +117,9 @@ def test_none_is_a_word_where_a_field_may_have_no_value() -> None:
         {"adapter": {"layers": [1, 2], "rank_pattern": {"a.b": 4}, "exclude_modules": "x.*"}},
         {"adapter": {"target_modules": "all-linear", "fused": {"c_attn": ["q", "v"]}}},
         {"task": {"name": "mrpc", "data": 'with "quotes"', "limit": 3}},
+        {"generation": {"beams": 4, "limit": None}, "training": {"packing": True}},
     ],
-    ids=["least", "none", "numbers", "patterns", "fused", "task"],
+    ids=["least", "none", "numbers", "patterns", "fused", "task", "later"],
 )
 def test_what_is_written_is_read_back(sections: dict[str, Any]) -> None:
     recipe = Recipe.model_validate({**LEAST, **sections})

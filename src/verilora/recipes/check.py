@@ -53,7 +53,9 @@ def _without_none(mapping: Mapping[str, Any]) -> dict[str, Any]:
     changed = dict(mapping)
     for name in _sections():
         section = mapping.get(name)
-        if isinstance(section, Mapping):
+        if section == NONE and Recipe.model_fields[name].default is None:
+            changed[name] = None
+        elif isinstance(section, Mapping):
             optional = _optional(name)
             changed[name] = {
                 key: None if value == NONE and key in optional else value
