@@ -212,3 +212,28 @@ def test_a_residual_start_sees_the_base_without_dropout() -> None:
     weight = layer._parameters["weight"] - update.dense() - update.dense_pair(start=True)
     wanted = nn.functional.linear(x, weight, layer.bias) + dropped @ update.dense_pair().T
     torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("choice", [{"init": "pissa"}, {"weight_rule": "dora"}])
+@pytest.mark.parametrize("name", ["linear", "embedding", "convolution1"])
+def test_is_one_graph_for_the_compiler(
+    name: str, choice: dict[str, Any], train: Callable[..., nn.Module]
+) -> None:
+    torch.manual_seed(0)
+    base, x = nn.Sequential(LAYERS[name][0]()), LAYERS[name][1]
+    own = train(attach(base, LoraConfig(2, 6, target_modules=("0",), **choice))).eval()
+    compiled = torch.compile(own, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(x), own(x))
+
+
+@pytest.mark.parametrize("choice", [{"init": "pissa"}, {"weight_rule": "dora"}])
+def test_autocast_is_followed(choice: dict[str, Any], train: Callable[..., nn.Module]) -> None:
+    torch.manual_seed(0)
+    own = train(
+        attach(nn.Sequential(nn.Linear(6, 5)), LoraConfig(2, 6, target_modules=("0",), **choice))
+    )
+    x = torch.randn(3, 6)
+    with torch.autocast("cpu", torch.bfloat16):
+        low = own(x)
+    assert low.dtype == torch.bfloat16
+    torch.testing.assert_close(low.float(), own(x), rtol=0.05, atol=0.05)
