@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from verilora.web import site
+
 NAMES = (
     *("home", "search", "claims", "claim", "performance", "retracted", "verdicts", "verdict"),
     *("proxy", "run", "papers", "paper", "tags", "tag", "methodology", "anchors"),
@@ -91,6 +93,16 @@ def test_what_was_retracted_says_so_everywhere(client, filled, read_page) -> Non
     assert id not in client.get("/claims").text
     assert id not in client.get("/search?q=lora").text
     assert client.get(f"/oembed?url=http://testserver/claims/{id}").json()["cache_age"] <= 60
+
+
+def test_a_search_that_finds_very_many_shows_the_best(client, monkeypatch, read_page) -> None:
+    monkeypatch.setattr(site, "MOST_SHOWN", 2)
+    found = client.get("/search.json?q=paper").json()
+    assert found["count"] > 2
+    page = client.get("/search?q=paper").text
+    assert "The best 2 claims; further words narrow it down" in read_page(page).text
+    shown = [one["claim"]["id"] for one in found["results"] if one["claim"]["id"] in page]
+    assert len(shown) == 2
 
 
 def test_a_verdict_tells_its_numbers(client, pages, read_page) -> None:

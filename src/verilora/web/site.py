@@ -9,7 +9,7 @@ from verilora.registry.views import ClaimView, RelatedClaim, RunView, VerdictVie
 from verilora.web import listings
 from verilora.web.claim_page import Beside, Item, claim_facts, related_item
 from verilora.web.claim_page import item_of as claim_item
-from verilora.web.finding import MOST_FOUND, Site
+from verilora.web.finding import Site
 from verilora.web.limits import MOST, PAGE
 from verilora.web.links import run_path, tag_feed_path
 from verilora.web.methodology import METHODOLOGY, sections
@@ -22,6 +22,8 @@ from verilora.web.verdict_page import verdict_facts
 
 FEW = 6
 """Items of a list that stands on the first page."""
+MOST_SHOWN = 25
+"""Hits of a search on a page; programs may ask for more."""
 
 
 def home(site: Site) -> str:
@@ -43,9 +45,13 @@ def home(site: Site) -> str:
 
 def search(site: Site, text: str) -> str:
     """What a search found."""
-    hits = site.search(text) if text.strip() else ()
+    hits = site.search(text, limit=MOST_SHOWN) if text.strip() else ()
     nothing = "No claim holds any of these words." if text.strip() and not hits else ""
-    many = f"The best {MOST_FOUND} claims" if len(hits) == MOST_FOUND else f"{len(hits)} claims"
+    many = (
+        f"The best {MOST_SHOWN} claims; further words narrow it down"
+        if len(hits) == MOST_SHOWN
+        else f"{len(hits)} claims"
+    )
     told = listings.listing(
         "Search",
         here="/search",
