@@ -20,6 +20,7 @@ ATTACH = """
 import sys, torch
 from pathlib import Path
 from verilora.lora import *
+from verilora import combine, convert
 from verilora.lora.formats import load_adapter, save_adapter
 from verilora.records.adapter import LoraConfig
 
@@ -34,6 +35,8 @@ merge(model)
 unmerge(model)
 save_adapter(model, Path(sys.argv[1]) / "adapter")
 load_adapter(build(), Path(sys.argv[1]) / "adapter")
+convert(Path(sys.argv[1]) / "adapter", "peft", out=Path(sys.argv[1]) / "converted")
+combine([Path(sys.argv[1]) / "converted"], [0.5], Path(sys.argv[1]) / "half")
 detach(model)
 """
 HELP = """

@@ -13,7 +13,9 @@ from verilora.errors import ConfigError
 
 Adapters = Annotated[
     list[Path],
-    typer.Argument(metavar="ADAPTER...", show_default=False, help="Adapters, in any form."),
+    typer.Argument(
+        metavar="ADAPTER...", show_default=False, help="Adapters: PEFT's form, mlx-lm's, or runs."
+    ),
 ]
 Weights = Annotated[
     str | None,

@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from verilora import LoraConfig, attach, load_adapter
-from verilora.errors import BaseMismatch, ConfigError, OutputError
+from verilora.errors import AdapterFileError, BaseMismatch, ConfigError, OutputError
 from verilora.lora.algebra.combine import combine, combined
 from verilora.lora.algebra.sparse import Method
 from verilora.lora.formats import save_adapter
 from verilora.lora.formats.adapter import Adapter
-from verilora.lora.formats.dialects import read_adapter
+from verilora.lora.formats.dialect import Given
+from verilora.lora.formats.dialects import DIALECTS, read_adapter
 
 
 def wanted(adapters, weights, dense):
@@ -92,6 +93,15 @@ def test_a_weight_that_bfloat16_cannot_hold_widens(llama_adapter, dense):
     pair = next(iter(found.adapter.pairs.values()))
     assert pair.b.dtype == torch.float32
     assert found.relative_error < 1e-7
+
+
+def test_a_weight_next_to_nothing_neither_overflows_nor_decides(make_pair, dense):
+    adapters = [Adapter({"x": make_pair(4, 6, seed=s)}) for s in (0, 1)]
+    for weights in ([1e-90, 0.5], [0.5, 1e-90], [0.0, 0.0], [1e-320, 1e-320]):
+        found = combined(adapters, weights)
+        matrix = wanted(adapters, weights, dense)["x"]
+        torch.testing.assert_close(dense(found.adapter.pairs["x"]), matrix, rtol=1e-6, atol=1e-12)
+        assert 0 <= found.relative_error < 1e-6
 
 
 def test_pefts_linear_is_not_the_sum_and_ours_is(tmp_path, tiny_pair, quiet_peft, dense):
@@ -215,3 +225,15 @@ def test_two_bases_are_refused_and_nothing_is_written(tmp_path):
     assert not (tmp_path / "sum").exists()
     with pytest.raises(ConfigError, match="rank is 0"):
         combine([tmp_path / "one"], [1], tmp_path / "sum", 0)
+
+
+def test_other_formats_are_read_where_they_say_their_scale(tmp_path, llama_adapter, dense):
+    for name in ("mlx", "loralib"):
+        (tmp_path / name).mkdir()
+        for file, content in DIALECTS[name].write(llama_adapter(), Given()).files.items():
+            (tmp_path / name / file).write_bytes(content)
+    found = combine([tmp_path / "mlx", tmp_path / "mlx"], [1, 1], tmp_path / "sum")
+    for path, pair in llama_adapter().pairs.items():
+        torch.testing.assert_close(dense(found.adapter.pairs[path]), 2 * dense(pair))
+    with pytest.raises(AdapterFileError, match=r"no alpha.*; convert it first: verilora convert"):
+        combine([tmp_path / "loralib"], [1], tmp_path / "half")

@@ -187,3 +187,26 @@ def test_one_part_of_c_attn_has_to_be_named(save, parts):
 def test_nothing_in_it(save):
     with pytest.raises(AdapterFileError, match="no lora_A and lora_B"):
         read_loralib(save({"classifier.weight": torch.ones(2, 2)}), Given(alpha=8))
+
+
+@pytest.mark.parametrize("parts", [["q", "v"], ["k"], ["q", "k", "v"]])
+def test_parts_adapted_here_become_a_merged_linear(saved, tiny, tmp_path, parts):
+    lora = pytest.importorskip("loralib")
+    model, directory = saved(
+        tiny.gpt2(), rank=3, alpha=5, target_modules=["c_attn"], fused={"c_attn": parts}
+    )
+    done = convert(directory, "loralib", out=tmp_path / "out")
+    assert done.proof.equal
+    enabled = [part in parts for part in "qkv"]
+    layer = lora.MergedLinear(
+        16, 48, r=3, lora_alpha=5, enable_lora=enabled, fan_in_fan_out=True, bias=True
+    )
+    content = torch.load(done.directory / "lora.pt", weights_only=True)["model_state_dict"]
+    path = ATTENTION.format(1)
+    own = {n.removeprefix(f"{path}."): t for n, t in content.items() if n.startswith(path)}
+    layer.load_state_dict(own, strict=False)
+    base = layer.weight.detach().clone()
+    layer.train(False)
+    updates = model.get_submodule(path).lora
+    wanted = sum(update.dense() for update in updates.updates()).detach()
+    torch.testing.assert_close(layer.weight.detach() - base, wanted, rtol=1e-4, atol=1e-5)

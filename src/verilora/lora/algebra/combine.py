@@ -15,13 +15,14 @@ import torch
 from torch import Tensor
 
 from verilora.atomic import write_directory
-from verilora.errors import ConfigError
+from verilora.errors import AdapterFileError, ConfigError
 from verilora.lora.algebra.agreement import combined_whole, notes_on_bases, refuse_disagreement
 from verilora.lora.algebra.combined import Combination, CombinedLayer
 from verilora.lora.algebra.small import factorise, recompress, singular_values
 from verilora.lora.algebra.sparse import EXACT, Method
 from verilora.lora.formats.adapter import Adapter, Pair, Record, narrowest
 from verilora.lora.formats.dialects import read_adapter
+from verilora.lora.formats.peft.neutral import is_peft
 from verilora.lora.formats.peft.neutral_write import write_peft
 
 Term = tuple[float, Pair]
@@ -44,10 +45,21 @@ def combine(  # limit: the order of arguments is an interface
     ConfigError, AdapterFileError for DoRA and for heads that do not add up; OutputError.
     """
     chosen = Method(method) if isinstance(method, str) else method
-    read = [read_adapter(Path(path)) for path in adapters]
+    read = [_read(Path(path)) for path in adapters]
     found = combined(read, weights, rank=rank, method=chosen)
     write_directory(Path(out), write_peft(found.adapter))
     return found
+
+
+def _read(path: Path) -> Adapter:
+    """The adapter at `path`; what its files lack is given to a conversion, not here."""
+    try:
+        return read_adapter(path)
+    except AdapterFileError as error:
+        if any(is_peft(place) for place in (path, path / "adapter")):
+            raise
+        told = f"{error}; convert it first: verilora convert {path} --to peft"
+        raise AdapterFileError(told, faults=error.facts["faults"]) from error
 
 
 def combined(
@@ -116,8 +128,8 @@ def _dense(
 
 
 def _unit(terms: Sequence[Term]) -> float:
-    """A scale above 0 that leaves the first B as it is."""
-    return next((abs(w) * pair.scale for w, pair in terms if w), 1.0)
+    """The greatest |weight · scale|: that B stays as it is, and no other grows."""
+    return max(abs(weight) * pair.scale for weight, pair in terms) or 1.0
 
 
 def _stored(b: Tensor, dtype: torch.dtype) -> Tensor:
