@@ -12,10 +12,12 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "BaseOnly": "verilora.lora",
     "LoraConfig": "verilora.records.adapter",
     "VeriloraError": "verilora.errors",
     "adapter_parameters": "verilora.lora",
     "attach": "verilora.lora",
+    "base_only": "verilora.lora",
     "combine": "verilora.lora.algebra.combine",
     "convert": "verilora.lora.formats.convert",
     "detach": "verilora.lora",

@@ -93,6 +93,7 @@ def _attach(
     try:
         _untie(model, copies, attachment=attachment)
         for blueprint, own in zip(prints, made, strict=True):
+            own.updates.switch = attachment.switch
             attachment.layers[blueprint.path] = _adapt(model, blueprint, updates=own.updates)
         _freeze(model, attachment)
         attachment.guard = model.register_load_state_dict_pre_hook(_refuse_while_merged)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from verilora.errors import StateError
+from verilora.lora.switch import Switch
 from verilora.lora.update import UpdateSet
 from verilora.records.adapter import LoraConfig
 
@@ -56,10 +57,24 @@ class Attachment:
     required_grad: dict[str, bool] = field(default_factory=dict)
     guard: RemovableHandle | None = None
     """Of the hook that keeps state dicts from being loaded while merged."""
+    switch: Switch = field(default_factory=Switch)
+    """Turns all updates off at once (`base_only`)."""
 
 
 def attachment_of(model: nn.Module) -> Attachment:
-    """The model's attachment. Raises StateError if nothing is attached to this very module."""
+    """The model's attachment, to work with.
+
+    Raises StateError if nothing is attached to this very module, or inside `base_only`, where the
+    model is not what it was trained to be.
+    """
+    attachment = kept_attachment(model)
+    if attachment.switch.is_off or attachment.switch.aside:
+        raise StateError("the adapter is off inside base_only(model); leave that block first")
+    return attachment
+
+
+def kept_attachment(model: nn.Module) -> Attachment:
+    """The attachment, also inside `base_only`. Raises StateError if there is none."""
     attachment = vars(model).get(_PLACE)
     if attachment is None:
         part = attached_part(model)

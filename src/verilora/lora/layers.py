@@ -55,6 +55,8 @@ class OutputAdapted(Adapted):
         if lora.merged:
             lora.refuse_training(self.lora_base.__name__)
             return output
+        if self.lora.switch.turned and self.lora.switch.is_off:
+            return output
         x = args[0] if args else next(iter(kwargs.values()))
         if lora.plain:
             return output + self.lora_update(self.lora_dropped(x), output)

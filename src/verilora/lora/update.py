@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from verilora.errors import StateError
 from verilora.kernels.magnitude import Pair, row_norms
 from verilora.lora.layout import Layout
+from verilora.lora.switch import Switch
 
 
 class LowRankUpdate(nn.Module):
@@ -131,6 +132,8 @@ class UpdateSet(nn.ModuleDict):
         self.plain = not (self.residual or self.rescales)
         """Nothing but scale · BA is added: the common case, and the fast one."""
         self.dropout = dropout
+        self.switch = Switch()
+        """The attached model's: whether the updates are off (`base_only`)."""
         self.merged = False
         self.kept: dict[str, Tensor] = {}
         self.seen: dict[tuple[str, bool], Tensor] | None = None
@@ -155,7 +158,7 @@ class UpdateSet(nn.ModuleDict):
 
     def applied(self, parameter: str, weight: Tensor) -> Tensor:
         """The effective weight, summed in float32 and rounded once; differentiable in A and B."""
-        if self.merged:
+        if self.merged or (self.switch.turned and self.switch.is_off):
             return weight
         key = (parameter, torch.is_grad_enabled())
         if self.seen is not None and key in self.seen:
