@@ -100,7 +100,7 @@ def test_a_wrong_wish_is_a_sentence_before_anything_is_written(
     ("target", "sentence"),
     [
         ("lora/table2/roberta-base/mrcp", "lora/table2/roberta-base/mrpc"),
-        ("lora/table3/gpt2-medium/bleu", "cannot be run yet"),
+        ("lora/table13/gpt2-medium/bleu", "cannot be run yet"),
         ("nonsense", "recipes list"),
     ],
 )

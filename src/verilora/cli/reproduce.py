@@ -59,6 +59,12 @@ Margin = Annotated[
     ),
 ]
 
+Also = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--also", metavar="COLUMN", help="Another cell of the row, by the same runs. Repeatable."
+    ),
+]
 Want = Annotated[
     Literal["reproduced", "not_reproduced", "partial"] | None,
     typer.Option("--want", help="Refuse to begin if this verdict is out of reach."),
@@ -84,6 +90,7 @@ def register(app: typer.Typer) -> None:
         verilora reproduce lora/table2/roberta-base/mrpc
         verilora reproduce lora/table2/roberta-base/cola --data cola/ --seeds 0,1,2
         verilora reproduce lora/table2/roberta-base/mrpc --set training.epochs=3 --limit 100
+        verilora reproduce lora/table3/gpt2-medium/bleu --also nist --also cider --data e2e/
         """,
     )(reproduce)
 
@@ -100,6 +107,7 @@ def reproduce(  # limit: one parameter for each option of the command
     settings: Settings = None,
     start: Start = None,
     margin: Margin = None,
+    also: Also = None,
     want: Want = None,
     paper_text: PaperText = None,
     anchors: Anchors = None,
@@ -126,53 +134,97 @@ def reproduce(  # limit: one parameter for each option of the command
         "start": None if start is None else str(start),
         "margin": margin,
     }
-    directory = out or Path("runs") / target.replace("/", "-")
+    names = [target, *(f"{target.rpartition('/')[0]}/{column}" for column in also or ())]
+    wishes = [{**wish, "target": find_target(name)} for name in names]
+    directory = out or Path("runs") / (names[0] if also is None else _row(target)).replace("/", "-")
     evidence = {"paper_text": paper_text, "anchors": anchors}
-    document = _run(terminal, wish, directory=directory, jobs=jobs, want=want, evidence=evidence)
-    _tell(terminal, document, directory=directory, in_registry=registry)
+    made = _run(terminal, wishes, directory=directory, jobs=jobs, want=want, evidence=evidence)
+    _tell(terminal, made, in_registry=registry)
+
+
+def _row(target: str) -> str:
+    return target.rpartition("/")[0]
 
 
 def _run(
     terminal: Terminal,
-    wish: dict[str, Any],
+    wishes: list[dict[str, Any]],
     *,
     directory: Path,
     jobs: int | None,
     want: str | None,
     evidence: dict[str, Path | None],
-) -> Any:
-    """The document of the verdict; its picture and page are drawn."""
+) -> dict[Path, Any]:
+    """Directory -> the document of its verdict; their pictures and pages are drawn."""
     looked_at = _read(**evidence)
-    terminal.note(f"looking at base and data of {wish['target'].name} ...")
+    terminal.note(f"looking at base and data of {wishes[0]['target'].name} ...")
     from verilora.reproduce import flow
     from verilora.reproduce.wish import Wish
 
-    ready = flow.prepare(Wish(**wish), workers=jobs)
-    flow.foresee(ready, want)  # what cannot be is said before anything is written
-    for note in (*ready.notes, *_too_late(evidence, directory)):
+    ready, places = _prepared([Wish(**wish) for wish in wishes], directory, jobs=jobs)
+    for one in ready:
+        flow.foresee(one, want)  # what cannot be is said before anything is written
+    late = [note for place in places for note in _too_late(evidence, place)]
+    for note in dict.fromkeys([*(note for one in ready for note in one.notes), *late]):
         terminal.note(f"note: {note}")
     terminal.resume = "all up to the last checkpoints is kept; the same command goes on"
     with drawn_together(terminal) as listen:
-        document = flow.reproduce(
-            ready.wish,
+        documents = _made(
+            ready,
             directory,
-            ready=ready,
             listen=listen,
-            registered=lambda made: terminal.note(_announced(made, directory)),
+            registered=lambda pre, place: terminal.note(_announced(pre, place)),
             evidence=flow.Evidence(**looked_at),
         )
-    draw_verdict(directory)
-    return document
+    for place in places:
+        draw_verdict(place)
+    return dict(zip(places, documents, strict=True))
 
 
-def _tell(terminal: Terminal, document: Any, *, directory: Path, in_registry: bool) -> None:
+def _prepared(
+    wishes: list[Any], directory: Path, *, jobs: int | None
+) -> tuple[list[Any], list[Path]]:
+    """What was found for each wish, and where its reproduction goes."""
+    from verilora.reproduce import flow
+    from verilora.reproduce.together import place_of, prepare_together
+
+    if len(wishes) == 1:
+        return [flow.prepare(wishes[0], workers=jobs)], [directory]
+    ready = prepare_together(wishes, workers=jobs)
+    return ready, [place_of(one, directory).path for one in ready]
+
+
+def _made(ready: list[Any], directory: Path, *, registered: Any, **given: Any) -> list[Any]:
+    from verilora.reproduce import flow
+    from verilora.reproduce.together import reproduce_together
+
+    if len(ready) == 1:
+        one = ready[0]
+
+        def tell(pre: Any) -> None:
+            registered(pre, directory)
+
+        return [flow.reproduce(one.wish, directory, ready=one, registered=tell, **given)]
+
+    def tell_each(pre: Any) -> None:
+        registered(pre, directory / pre.plan.target.rpartition("/")[2])
+
+    return reproduce_together(ready, directory, registered=tell_each, **given)
+
+
+def _tell(terminal: Terminal, made: dict[Path, Any], *, in_registry: bool) -> None:
     from verilora.verdict.tell import tell
 
-    told = tell(document, directory=str(directory))
-    signed = leave_claim(terminal, directory, document=document)
-    if in_registry:
-        signed = f"{signed}\n\n{keep(directory)}".rstrip()
-    terminal.tell(told, f"\n{_places(directory)}\n\n{signed}", mapping=document.to_mapping())
+    parts, mappings = [], []
+    for directory, document in made.items():
+        signed = leave_claim(terminal, directory, document=document)
+        if in_registry:
+            signed = f"{signed}\n\n{keep(directory)}".rstrip()
+        told = tell(document, directory=str(directory))
+        parts += [told, f"\n{_places(directory)}\n\n{signed}"]
+        mappings.append(document.to_mapping())
+    # One document is an object by itself, as it has always been; several are a list.
+    terminal.tell(*parts, mapping=mappings[0] if len(mappings) == 1 else mappings)
 
 
 def _read(*, paper_text: Path | None, anchors: Path | None) -> dict[str, Any]:

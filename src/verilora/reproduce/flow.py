@@ -89,7 +89,7 @@ def reproduce(
             registered(pre)
         jobs = jobs_of(ready, place, preregistration=pre.digest)
         run_jobs(jobs, workers=ready.workers, listen=listen)
-        return conclude_once(place, pre, evidence or Evidence())
+        return conclude_once(place, pre, evidence=evidence or Evidence())
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def jobs_of(ready: Ready, place: Place, *, preregistration: str) -> list[Job]:
     return jobs
 
 
-def conclude_once(place: Place, pre: Verdict, evidence: Evidence) -> VerdictDocument:
+def conclude_once(place: Place, pre: Verdict, *, evidence: Evidence) -> VerdictDocument:
     """The verdict that stands already, or the one that follows from the runs, written."""
     finished = place.verdict()
     if finished is not None:

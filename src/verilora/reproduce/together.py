@@ -75,7 +75,7 @@ def reproduce_together(
         for job in jobs:
             _copy(job.out, places[1:])
         return [
-            conclude_once(place, pre, evidence or Evidence())
+            conclude_once(place, pre, evidence=evidence or Evidence())
             for place, pre in zip(places, fixed, strict=True)
         ]
 
