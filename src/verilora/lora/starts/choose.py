@@ -105,11 +105,13 @@ def _orthogonal(place: Place, config: LoraConfig) -> Start:
 
 
 def _pissa(place: Place, _: LoraConfig) -> Start:
-    return Start(*pissa(place.matrix, place.rank, scale=place.scale), residual=True)
+    a, b = pissa(place.matrix, place.rank, scale=place.scale)
+    return Start(a.to(place.weight.device), b.to(place.weight.device), residual=True)
 
 
 def _olora(place: Place, _: LoraConfig) -> Start:
-    return Start(*olora(place.matrix, place.rank), residual=True)
+    a, b = olora(place.matrix, place.rank)
+    return Start(a.to(place.weight.device), b.to(place.weight.device), residual=True)
 
 
 def _loftq(place: Place, config: LoraConfig) -> Start:

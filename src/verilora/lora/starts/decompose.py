@@ -30,11 +30,17 @@ def olora(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     is not negative. The scale is not divided out: what leaves the base is s BA.
     Source: Büyükakyüz 2024 (OLoRA), arXiv:2406.01775, section 3 and algorithm 1.
     """
-    q, r = torch.linalg.qr(matrix.detach().double())
+    q, r = torch.linalg.qr(in_float64(matrix))
     signs = torch.diagonal(r, dim1=-2, dim2=-1).sign()
     signs = torch.where(signs == 0, 1.0, signs)
     q, r = q * signs.unsqueeze(-2), r * signs.unsqueeze(-1)
     return r[..., :rank, :].float().contiguous(), q[..., :rank].float().contiguous()
+
+
+def in_float64(tensor: Tensor) -> Tensor:
+    """The values in float64, on the CPU where the device has no such numbers."""
+    plain = tensor.detach()
+    return (plain.cpu() if plain.device.type == "mps" else plain).double()
 
 
 def _principal(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -42,7 +48,7 @@ def _principal(matrix: Tensor, rank: int) -> tuple[Tensor, Tensor, Tensor]:
 
     Of each column of U the entry of greatest magnitude is positive.
     """
-    u, s, vt = torch.linalg.svd(matrix.detach().double(), full_matrices=False)
+    u, s, vt = torch.linalg.svd(in_float64(matrix), full_matrices=False)
     u, s, vt = u[..., :rank], s[..., :rank], vt[..., :rank, :]
     largest = u.abs().argmax(dim=-2, keepdim=True)
     signs = torch.where(u.gather(-2, largest) < 0, -1.0, 1.0).to(u.dtype)

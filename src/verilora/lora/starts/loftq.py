@@ -7,7 +7,7 @@ from torch import Tensor
 
 from verilora.kernels.nf4 import dequantise, quantise
 from verilora.lora.layout import Layout
-from verilora.lora.starts.decompose import pissa
+from verilora.lora.starts.decompose import in_float64, pissa
 
 
 def loftq(
@@ -46,5 +46,6 @@ def quantised_base(
 def _rest(
     weight: Tensor, quantised: Tensor, *, rank: int, layout: Layout, scale: float
 ) -> tuple[Tensor, Tensor]:
-    rest = weight.detach().double() - quantised.double()
-    return pissa(layout.matrix(rest.contiguous()), rank, scale=scale)
+    rest = in_float64(weight) - in_float64(quantised)
+    a, b = pissa(layout.matrix(rest.contiguous()), rank, scale=scale)
+    return a.to(weight.device), b.to(weight.device)
