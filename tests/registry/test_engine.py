@@ -13,7 +13,7 @@ from sqlalchemy import make_url, text
 
 from verilora.errors import RegistryError
 from verilora.registry import Registry, open_registry
-from verilora.registry.engine import default_path, reading, told, writing
+from verilora.registry.engine import connect, default_path, reading, told, writing
 
 
 def test_without_a_url_it_is_a_file_among_the_users_data(
@@ -140,3 +140,12 @@ def test_a_damaged_file_is_told_of(tmp_path: Path, make: Any) -> None:
     path.write_bytes(content)
     with pytest.raises(RegistryError, match=r"r\.sqlite.*malformed"):
         open_registry(str(path)).claims()
+
+
+def test_a_file_that_is_not_there_is_made_only_where_it_may_be(tmp_path: Path) -> None:
+    path = tmp_path / "mistyped.sqlite"
+    with pytest.raises(RegistryError, match=r"there is no registry at .*mistyped\.sqlite; "):
+        connect(str(path), make=False)
+    assert not path.exists()
+    connect(str(path)).dispose()
+    connect(str(path), make=False).dispose()

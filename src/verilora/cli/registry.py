@@ -122,7 +122,7 @@ def list_entries(
 
     if kind is not None and kind not in KINDS:
         raise typer.BadParameter(f"--kind is {kind}; one of {', '.join(KINDS)} is wanted")
-    with open_registry(database) as registry:
+    with open_registry(database, make=False) as registry:
         page, counts, url = registry.entries(kind, limit=limit), registry.counts(), registry.url
     rows = [("", "kind", "admitted", "signature", "standing", "digest")]
     rows += [
@@ -149,7 +149,7 @@ def search(
     """Find claims by their words. That a claim is like the text says nothing about its truth."""
     from verilora.registry import open_registry
 
-    with open_registry(database) as registry:
+    with open_registry(database, make=False) as registry:
         hits = registry.search(text, limit=limit, min_confidence=min_confidence)
     lines = [f"{hit.claim.id}  {hit.claim.claim.statement}" for hit in hits]
     mapping = [
@@ -164,7 +164,7 @@ def rebuild(terminal: Terminal, *, database: Database = None) -> None:
     from verilora.cli.counting import counted
     from verilora.registry import open_registry
 
-    with open_registry(database) as registry:
+    with open_registry(database, make=False) as registry:
         total = registry.newest()
         with counted(terminal, "making again", total=total) as tell:
             count, url = registry.rebuild(listen=tell), registry.url

@@ -53,7 +53,7 @@ def retract(  # limit: one parameter for each option of the command
     """
     from verilora.registry import open_registry
 
-    with open_registry(database) as registry:
+    with open_registry(database, make=False) as registry:
         record = _entry_of(registry, name)
     notice = _notice(kind=kind, about=record.digest, by=by, reason=reason)
     signed = _sign(notice, key, passphrase_file=passphrase_file)

@@ -94,7 +94,7 @@ def export(
     from verilora.web.export import export as write
     from verilora.web.finding import Site
 
-    with open_registry(database) as registry:
+    with open_registry(database, make=False) as registry:
         house = Site(registry, (address or Site.address).rstrip("/"))
         count, url = write(house, directory, overwrite=force), registry.url
     told = f"{count:,} files in {directory}"

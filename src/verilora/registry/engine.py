@@ -47,14 +47,16 @@ def told(url: URL) -> str:
     return url.set(query={}).render_as_string(hide_password=True)
 
 
-def connect(given: str | None) -> Engine:
+def connect(given: str | None, *, make: bool = True) -> Engine:
     """An engine for a URL or the path of a file; None is the default file.
 
-    The tables are made where they are not. Raises RegistryError for a URL that is none, a server
-    that cannot be reached, a file that is no registry or of a later version; MissingExtraError for
-    PostgreSQL without psycopg.
+    The tables are made where they are not, and so is the file if it may `make` one. Raises
+    RegistryError for a URL that is none, a server that cannot be reached, a file that is no
+    registry or of a later version; MissingExtraError for PostgreSQL without psycopg.
     """
     url = _url_of(given)
+    if not make:
+        _refuse_missing(url)
     engine = _engine(url)
     try:
         _make_tables(engine)
@@ -154,6 +156,16 @@ def _url_of(given: str | None) -> URL:
             url=told(url),
         )
     return url
+
+
+def _refuse_missing(url: URL) -> None:
+    name = url.database or ":memory:"
+    if url.get_backend_name() == "sqlite" and name != ":memory:" and not Path(name).exists():
+        raise RegistryError(
+            f"there is no registry at {told(url)}; verilora registry add FILE makes one there, or "
+            "say another --database",
+            url=told(url),
+        )
 
 
 def _engine(url: URL) -> Engine:

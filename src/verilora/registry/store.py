@@ -56,14 +56,16 @@ from verilora.registry.words import plain
 LIMIT = 50
 
 
-def open_registry(url: str | None = None, *, door: Door | None = None) -> Registry:
+def open_registry(
+    url: str | None = None, *, door: Door | None = None, make: bool = True
+) -> Registry:
     """The registry at a URL (sqlite:///PATH, postgresql://…) or in a file, made if it is not there.
 
     None is the file in the user's data folder. `door` says what is asked of records that come in;
     without one every record of good form is admitted, and signatures are not checked. Raises
-    RegistryError, MissingExtraError.
+    RegistryError, also for a file that is not there unless it may `make` it; MissingExtraError.
     """
-    return Registry(connect(url), door or Door())
+    return Registry(connect(url, make=make), door or Door())
 
 
 class Registry:
