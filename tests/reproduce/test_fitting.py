@@ -97,6 +97,27 @@ def test_a_run_of_another_base_or_start(copy: Path, name: str) -> None:
     assert {gate.rule: gate.passed for gate in verdict.gates}["EV-016"] is False
 
 
+def test_the_best_of_a_metric_that_is_better_lower(copy: Path) -> None:
+    run, begun = (
+        RunDirectory(copy / "seed-0").finished(),
+        RunDirectory(copy / "seed-0").begun_with(),
+    )
+    assert run is not None and begun is not None
+
+    def record(first: float, chosen: float) -> Run:
+        points = [
+            point.replace(step=step, metrics={"perplexity": value})
+            for point, step, value in zip(run.curve, (1, 2), (first, chosen), strict=False)
+        ]
+        selection = run.selection.replace(step=2, metric="perplexity")
+        metrics = {"perplexity": {"value": chosen, "unit": "points"}}
+        return run.replace(curve=tuple(points), selection=selection, metrics=metrics)
+
+    assert faults_of_record(record(3.0, 2.0), begun) == []
+    (fault,) = faults_of_record(record(2.0, 3.0), begun)
+    assert fault == "run.json chose perplexity 3 as the best, and 2 was there"
+
+
 def test_items_left_out_and_items_exchanged(copy: Path) -> None:
     path = copy / "seed-1" / "predictions.jsonl"
     rows = path.read_text().splitlines(keepends=True)

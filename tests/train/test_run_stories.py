@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 
+from verilora.recipes.catalog import load
 from verilora.records.recipe import GenerationSection, Recipe
 from verilora.train.agreement import evaluate_again
 from verilora.train.build import build
@@ -85,4 +86,24 @@ def test_an_adapter_lowers_the_loss_clearly(recipe: Callable[..., Recipe], tmp_p
     done = run(asked, tmp_path / "run")
     assert before > 4
     assert done.metrics["loss"].value < before - 1
+    assert evaluate_again(tmp_path / "run").same_bytes
+
+
+def test_the_shipped_recipe_writes_and_is_scored(tmp_path: Path) -> None:
+    few = ["task.limit=64", "task.validation_limit=16", "generation.limit=2", "generation.beams=2"]
+    places = [f'model.id="{STORIES}"', f'task.data="{E2E}"', "training.threads=1"]
+    asked = load("e2e-stories260k", [*places, *few])
+    before = evaluate(build(asked))
+    done = run(asked, tmp_path / "run")
+    assert before.loss > 3.9
+    assert done.metrics["loss"].value < before.loss - 0.5
+    assert {name: metric.unit for name, metric in done.metrics.items()} == {
+        **dict.fromkeys(("bleu", "nist", "meteor_exact_stem", "rouge_l", "cider"), "points"),
+        "perplexity": "points",
+        "token_accuracy": "percent",
+        "loss": "loss",
+    }
+    rows = (tmp_path / "run" / "predictions.jsonl").read_text("utf-8").splitlines()
+    written = {row["prompt"]: row["generated"] for row in map(json.loads, rows) if "prompt" in row}
+    assert len(written) == 2
     assert evaluate_again(tmp_path / "run").same_bytes

@@ -10,6 +10,7 @@ import pytest
 
 from verilora.errors import DataError
 from verilora.records.run import Run
+from verilora.records.together import Together
 from verilora.records.verdict import Paper, Verdict, VerdictDocument
 from verilora.verdict.conclude import Work, conclude, document_of, prospects, result_of
 from verilora.verdict.judge import judge
@@ -140,6 +141,25 @@ def test_a_dropped_seed_is_a_deviation(kit: Any) -> None:
     assert any("seeds 4 were planned and are missing" in caveat for caveat in made.caveats or ())
 
 
+def test_runs_made_under_several_plans_are_registered_by_each(kit: Any) -> None:
+    pre = kit.pre()
+    together = Together(digests=(pre.digest, SHA))
+    results = [
+        replace(one, preregistration=together.digest)
+        for one in kit.results(*kit.items(365), pre=pre)
+    ]
+    made = conclude(pre, Work(tuple(results), 408, 408, together=together), stamp=kit.after)
+    assert not made.exploratory and made.preregistration == pre.digest
+    # A record that does not hold this plan, or none, fixes nothing.
+    other = Together(digests=(SHA, SHA))
+    elsewhere = [replace(one, preregistration=other.digest) for one in results]
+    for work in (
+        Work(tuple(elsewhere), 408, 408, together=other),
+        Work(tuple(results), 408, 408),
+    ):
+        assert conclude(pre, work, stamp=kit.after).exploratory
+
+
 @pytest.mark.parametrize("named", [None, SHA])
 def test_runs_made_under_another_plan_are_exploratory(kit: Any, named: str | None) -> None:
     pre = kit.pre()
@@ -221,3 +241,7 @@ def test_results_come_from_run_records() -> None:
         result_of(record, "f1")
     with pytest.raises(DataError, match="'loss' is measured in loss; percent is wanted"):
         result_of(record, "loss")
+    with pytest.raises(DataError, match="'accuracy' is measured in percent; points is wanted"):
+        result_of(record, unit="points")
+    scored = run(metrics={"bleu": {"value": 70.4, "unit": "points"}}, main_metric="bleu")
+    assert result_of(scored, "bleu", unit="points").value == 70.4
