@@ -14,7 +14,7 @@ from verilora.errors import ConfigError
 Adapters = Annotated[
     list[Path],
     typer.Argument(
-        metavar="ADAPTER...", show_default=False, help="Adapters: PEFT's form, mlx-lm's, or runs."
+        metavar="ADAPTER", show_default=False, help="Adapters: PEFT's form, mlx-lm's, or runs."
     ),
 ]
 Weights = Annotated[

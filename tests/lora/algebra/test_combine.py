@@ -104,6 +104,16 @@ def test_a_weight_next_to_nothing_neither_overflows_nor_decides(make_pair, dense
         assert 0 <= found.relative_error < 1e-6
 
 
+@pytest.mark.parametrize("rank", [None, 1])
+def test_terms_that_cancel_leave_zero_and_no_noise(llama_adapter, dense, rank):
+    found = combined([llama_adapter(), llama_adapter()], [0.3, -0.3], rank=rank)
+    assert found.relative_error == 0
+    for layer in found.layers:
+        assert layer.norm == 0
+        assert layer.error < 1e-12
+        assert not dense(found.adapter.pairs[layer.path]).any()
+
+
 def test_pefts_linear_is_not_the_sum_and_ours_is(tmp_path, tiny_pair, quiet_peft, dense):
     """add_weighted_adapter mixes A and B apart; its svd is right, and agrees with ours."""
     model, (one, two) = tiny_pair

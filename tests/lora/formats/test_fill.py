@@ -23,7 +23,7 @@ def test_a_group_is_filled_in_every_layer_and_others_are_not(sparse, llama_setti
     assert names == {"0.self_attn.q_proj", "1.self_attn.q_proj"} | mlp
     assert found.pairs["model.layers.1.mlp.down_proj"].shape == (16, 24)
     assert sum(map(is_blank, found.pairs.values())) == 6
-    assert "6 modules that are not adapted get factors of zeros" in found.notes[0]
+    assert "factors of zeros are added for 6 modules not adapted" in found.notes[0]
     back = without_blank(found)
     assert back.pairs == sparse.pairs
 

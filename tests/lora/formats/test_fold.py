@@ -30,7 +30,7 @@ def test_a_ratio_that_is_a_power_of_two_is_exact_in_any_dtype(llama_adapter, den
     )
     made, scale = one_scale(adapter)
     assert scale == 2.0
-    assert made.notes == ("the scales of 1 modules are folded into their B, exactly",)
+    assert made.notes == ("the scales of 1 module are folded into B, exactly",)
     for path, pair in adapter.pairs.items():
         assert made.pairs[path].scale == 2.0
         assert made.pairs[path].b.dtype == dtype

@@ -27,7 +27,7 @@ def test_rounding_of_a_fold_is_within_its_bound(llama_adapter):
     assert not proof.equal
     assert [layer.path for layer in proof.layers if not layer.equal] == [Q]
     assert 0 < proof.relative_error < 1e-6
-    assert "3 of 4 modules is equal" in str(proof)
+    assert "3 of 4 ΔW are equal" in str(proof)
 
 
 @pytest.mark.parametrize("change", ["value", "scale", "rows", "lost", "swapped"])

@@ -26,6 +26,8 @@ from verilora.lora.formats.peft.neutral import is_peft
 from verilora.lora.formats.peft.neutral_write import write_peft
 
 Term = tuple[float, Pair]
+CANCELLED = 1e-13
+"""Relative to ‖A‖ · ‖B‖ of the stacked factors: a sum as small as this is zero."""
 
 
 def combine(  # limit: the order of arguments is an interface
@@ -102,6 +104,10 @@ def _sum(terms: Sequence[Term], *, rank: int | None) -> tuple[Pair, float, float
     a = torch.cat([pair.a.double() for _, pair in terms])
     b = torch.cat([pair.b.double() * (w * pair.scale / unit) for w, pair in terms], dim=1)
     norm = float(torch.linalg.vector_norm(singular_values(a, b, scale=unit)))
+    if norm <= CANCELLED * float(a.norm() * b.norm()) * unit:
+        # What is left of terms that cancel is float64's noise, and no update.
+        none = like.replace(a=like.a[:1] * 0, b=like.b[:, :1] * 0, scale=1.0)
+        return none, 0.0, norm
     limit = min(like.shape) if rank is None else min(rank, *like.shape)
     dtype = narrowest(*(pair.b.dtype for _, pair in terms), *(p.a.dtype for _, p in terms))
     if a.shape[0] <= limit:

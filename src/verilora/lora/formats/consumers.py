@@ -14,6 +14,7 @@ from typing import Any
 from verilora.errors import ConfigError, nearest
 from verilora.lora.formats.documents import DocumentError, parse_document, read_file
 from verilora.lora.formats.faults import few, refuse
+from verilora.lora.formats.fold import counted
 from verilora.lora.formats.peft.names import (
     CONFIG,
     PICKLE,
@@ -151,8 +152,8 @@ def _vllm_gets_wrong(files: _Files) -> Iterator[str]:
     other = [p for p in files.paths if not math.isclose(files.stated.scale_of(p), scale)]
     if other:
         yield (
-            f"rank_pattern and alpha_pattern are not read: {len(other)} modules ({few(other)}) get "
-            f"the scale {scale:g} instead of their own; {_MEND_SCALE}"
+            f"rank_pattern and alpha_pattern are not read: {counted(len(other))} ({few(other)}) "
+            f"would have the scale {scale:g} instead of the own one; {_MEND_SCALE}"
         )
     copies = [name for name in files.plain() if _is_copy(name) and f".{WRAPPED}." not in name]
     if copies:
@@ -166,6 +167,9 @@ def _vllm_notes(files: _Files) -> Iterator[str]:
         yield f"start it with --max-lora-rank {allowed} (the rank is {greatest})"
     last = sorted({path.rpartition(".")[2] for path in files.paths})
     yield f"its class of the model must have modules of the names {few(last, 9)}"
+    words = [name for name in files.shapes if name.endswith(".lora_embedding_A")]
+    if words:
+        yield f"updates of embeddings need a model that lists embedding_modules: {few(words)}"
 
 
 def _llamacpp_refuses(files: _Files) -> Iterator[str]:
@@ -196,8 +200,8 @@ def _llamacpp_gets_wrong(files: _Files) -> Iterator[str]:
     if other:
         why = "use_rslora" if files.stated.root else "alpha_pattern"
         yield (
-            f"{why} is not read: {len(other)} modules ({few(other)}) get alpha {alpha:g} over "
-            f"their rank instead of their own scale; {_MEND_SCALE}"
+            f"{why} is not read: {counted(len(other))} ({few(other)}) would have alpha {alpha:g} "
+            f"over the rank instead of the own scale; {_MEND_SCALE}"
         )
 
 

@@ -11,6 +11,7 @@ from verilora.atomic import staged_directory, write_whole
 from verilora.lora.formats.adapter import Adapter
 from verilora.lora.formats.dialect import Given
 from verilora.lora.formats.dialects import dialect, dialect_of
+from verilora.lora.formats.fold import counted
 from verilora.lora.formats.peft.neutral import is_peft
 from verilora.lora.formats.proof import Proof, prove
 
@@ -41,7 +42,7 @@ class Conversion:
         }
 
     def __str__(self) -> str:
-        lines = [f"{self.source} -> {self.target}: {self.modules} modules, {self.proof}"]
+        lines = [f"{self.source} -> {self.target}: {counted(self.modules)}, {self.proof}"]
         lines += [f"  {self.directory / name}" for name in self.files]
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
 

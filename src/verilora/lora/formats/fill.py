@@ -8,6 +8,7 @@ import torch
 
 from verilora.lora.formats.adapter import Adapter, Pair, narrowest
 from verilora.lora.formats.architecture import Architecture, llama_paths
+from verilora.lora.formats.fold import counted
 
 
 def filled(
@@ -29,7 +30,7 @@ def filled(
     order = [*paths, *(path for path in adapter.pairs if path not in paths)]
     pairs = {path: adapter.pairs.get(path) or made[path] for path in order}
     return adapter.replace(pairs=pairs).noting(
-        f"{len(blank)} modules that are not adapted get factors of zeros, because the format "
+        f"factors of zeros are added for {counted(len(blank))} not adapted, because the format "
         "adapts a kind of module in every layer"
     )
 
@@ -40,9 +41,7 @@ def without_blank(adapter: Adapter) -> Adapter:
     left = len(adapter.pairs) - len(pairs)
     if not left or not pairs:
         return adapter
-    return adapter.replace(pairs=pairs).noting(
-        f"{left} modules whose A and B are zero are left out"
-    )
+    return adapter.replace(pairs=pairs).noting(f"{counted(left)} with A and B of zeros left out")
 
 
 def is_blank(pair: Pair) -> bool:

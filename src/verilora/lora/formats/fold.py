@@ -25,7 +25,7 @@ def one_scale(adapter: Adapter) -> tuple[Adapter, float]:
     rounded = [path for path in other if not is_power_of_two(pairs[path].scale / chosen)]
     how = f"with one rounding to float32 in {len(rounded)}" if rounded else "exactly"
     made = {path: rescaled(pair, chosen) for path, pair in pairs.items()}
-    note = f"the scales of {len(other)} modules are folded into their B, {how}"
+    note = f"the scales of {counted(len(other))} are folded into B, {how}"
     return adapter.replace(pairs=made).noting(note), chosen
 
 
@@ -37,7 +37,7 @@ def one_rank(adapter: Adapter) -> tuple[Adapter, int]:
     if not small:
         return adapter, rank
     made = {path: _at_rank(pair, rank) for path, pair in pairs.items()}
-    note = f"the rank of {len(small)} modules is filled up to {rank} with zeros"
+    note = f"the rank of {counted(len(small))} is filled up to {rank} with zeros"
     return adapter.replace(pairs=made).noting(note), rank
 
 
@@ -66,6 +66,11 @@ def _has_room(pair: Pair, ratio: float) -> bool:
 def _at_rank(pair: Pair, rank: int) -> Pair:
     a, b = padded(pair.a, pair.b, rank=rank)
     return pair.replace(a=a, b=b)
+
+
+def counted(modules: int) -> str:
+    """The number of modules, in words that agree with it."""
+    return "1 module" if modules == 1 else f"{modules} modules"
 
 
 def _most_common(values: list[float]) -> float:

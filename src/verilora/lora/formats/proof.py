@@ -65,13 +65,12 @@ class Proof:
         }
 
     def __str__(self) -> str:
-        count = len(self.layers)
         if self.equal:
-            told = f"ΔW of all {count} modules is equal to the bit"
+            told = "every ΔW is equal to the bit"
         else:
             same = sum(layer.equal for layer in self.layers)
             told = (
-                f"ΔW of {same} of {count} modules is equal to the bit, the rest differ by at most "
+                f"{same} of {len(self.layers)} ΔW are equal to the bit, the rest differ by at most "
                 f"{self.relative_error:.1e} of ‖ΔW‖ (rounding of B, within its bound)"
             )
         return f"{told}; {self.tensors} other tensors are equal" if self.tensors else told
