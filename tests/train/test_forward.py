@@ -7,6 +7,7 @@ import torch
 from verilora.records.recipe import Recipe, TrainingSection
 from verilora.train.build import build
 from verilora.train.forward import forward, width_of
+from verilora.train.language import shape_of_pass
 
 
 def test_padding_changes_no_logits(make_recipe: Callable[..., Recipe]) -> None:
@@ -19,7 +20,6 @@ def test_padding_changes_no_logits(make_recipe: Callable[..., Recipe]) -> None:
         alone = forward(made, made.train, indices=[short])
     torch.testing.assert_close(together.logits[:1], alone.logits)
     assert together.labels.tolist() == [made.train.labels[short], made.train.labels[long]]
-    assert together.padded_tokens == 2 * len(made.train.ids[long])
 
 
 def test_the_precision_is_the_recipes(make_recipe: Callable[..., Recipe]) -> None:
@@ -46,7 +46,8 @@ def test_a_rounded_batch_says_the_same(make_recipe: Callable[..., Recipe]) -> No
     )
     with torch.no_grad():
         passed = forward(made, made.train, indices=[0, 1])
-        assert passed.padded_tokens == seen[0]["input_ids"].numel()
+        shape = shape_of_pass(made.train, [0, 1], training=made.recipe.training)
+        assert shape == tuple(seen[0]["input_ids"].shape)
         assert {value.shape[1] % 8 for value in seen[0].values()} == {0}
         assert seen[0]["attention_mask"].sum().item() == sum(made.train.lengths[:2])
         row = torch.tensor([made.train.ids[0]])

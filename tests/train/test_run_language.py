@@ -72,6 +72,20 @@ def test_metrics_follow_from_the_files_and_the_page_tells_them(
     assert "task head" not in page
 
 
+def test_other_texts_are_evaluated_and_not_compared(
+    make_causal: Make, talks: Path, tmp_path: Path
+) -> None:
+    run(make_causal(generation=WRITTEN), tmp_path / "run")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "train.jsonl").write_text((talks / "train.jsonl").read_text())
+    (other / "dev.jsonl").write_text((talks / "train.jsonl").read_text())
+    found = evaluate_again(tmp_path / "run", data=str(other))
+    assert found.recorded is None
+    assert found.rows == 40
+    assert set(found.metrics) == {"perplexity", "token_accuracy"}
+
+
 def test_an_edited_line_is_found(make_causal: Make, tmp_path: Path) -> None:
     run(make_causal(), tmp_path / "run")
     path = tmp_path / "run" / "predictions.jsonl"

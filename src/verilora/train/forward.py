@@ -27,7 +27,6 @@ class Pass:
 
     logits: Tensor
     labels: Tensor
-    padded_tokens: int
 
 
 def forward(build: Build, encoded: Encoded, *, indices: Sequence[int]) -> Pass:
@@ -44,7 +43,7 @@ def forward(build: Build, encoded: Encoded, *, indices: Sequence[int]) -> Pass:
     said = contextlib.nullcontext() if kept is None else answering(build.model, kept.about(indices))
     with said:
         logits = infer(build, placed)
-    return Pass(logits, labels, placed["input_ids"].numel())
+    return Pass(logits, labels)
 
 
 def width_of(longest: int, training: TrainingSection) -> int:
