@@ -21,6 +21,7 @@ def main() -> None:
     parser.add_argument(
         "--stories", metavar="DIR", help="stories260K", default="../shared/models/stories260K"
     )
+    parser.add_argument("--e2e-words", action="store_true", help="compare tokenizers instead")
     parser.add_argument("--e2e-outputs", metavar="FILE", help="score a system's texts instead")
     parser.add_argument("--out", metavar="DIR", help="where the runs go", default="runs/bench")
     parser.add_argument("--registry", metavar="FILE", help="the web's registry, made once and kept")

@@ -2,7 +2,8 @@
 
 Each run takes some minutes of one core; runs that are finished already are read, not repeated, and
 one that was stopped goes on. With --e2e-outputs FILE nothing is trained: the texts of another
-system (two columns with a tab between, MR and output) are scored on the test set.
+system (two columns with a tab between, MR and output) are scored on the test set; with --e2e-words
+the words of all texts are held against those of the Java tokenizer that the challenge uses.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import argparse
 import json
 import platform
 import statistics
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,12 +27,16 @@ from verilora.recipes import catalog
 from verilora.records.recipe import Recipe
 from verilora.records.run import Run
 from verilora.scores.measure import SCORES, refuse_unready
+from verilora.scores.meteor_java import find_program
+from verilora.scores.words import words_of
 from verilora.train.build import build
 from verilora.train.evaluate import complete, evaluate
 from verilora.train.run import run, thread_count
 
 SEEDS = (0, 1, 2)
 SHOWN = ("loss", "bleu", "nist", "meteor_exact_stem", "rouge_l", "cider")
+STRUCK_OUT = {"''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";"}
+"""Tokens that the caption scorers leave out."""
 GOAL = 0.5
 """Of the base's own loss, what every seed must come to at most."""
 
@@ -40,6 +46,8 @@ def main(arguments: argparse.Namespace) -> None:
     data, base = Path(arguments.e2e), Path(arguments.stories)
     if not data.is_dir():
         print(f"e2e: not measured, there is no {data} (say --e2e DIR)")
+    elif arguments.e2e_words:
+        _words(data)
     elif arguments.e2e_outputs:
         _score(data, Path(arguments.e2e_outputs))
     elif not base.is_dir():
@@ -57,6 +65,32 @@ def _score(data: Path, file: Path) -> None:
     written = [Written(*one.texts, outputs[one.texts[0]]) for one in examples]
     names = [name for name in SCORES if _is_ready(name)]
     print(_told(file.name, measure_written(names, written)))
+
+
+def _words(data: Path) -> None:
+    """How many of all texts are cut into other words than by PTBTokenizer."""
+    java, meteor = find_program()
+    jar = meteor.parents[1] / "tokenizer" / "stanford-corenlp-3.4.1.jar"
+    test = read_e2e(data, "test")
+    examples = (*test.train, *test.validation, *read_e2e(data).validation)
+    texts = sorted({example.texts[1] for example in examples})
+    tokenizer = "edu.stanford.nlp.process.PTBTokenizer"
+    done = subprocess.run(
+        [java, "-cp", str(jar), tokenizer, "-preserveLines", "-lowerCase"],
+        input="".join(f"{text}\n" for text in texts),
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    pairs = zip(texts, done.stdout.splitlines(), strict=True)
+    differing = [text for text, line in pairs if words_of(text) != _kept(line)]
+    print(f"words: {len(differing)} of {len(texts):,} different texts are cut otherwise")
+    for text in differing[:5]:
+        print(f"  {text}")
+
+
+def _kept(line: str) -> list[str]:
+    return [word for word in line.split() if word not in STRUCK_OUT]
 
 
 def _is_ready(name: str) -> bool:

@@ -227,35 +227,6 @@ def test_the_metric_is_that_of_the_task_or_named() -> None:
     assert row("metric", **{"task.name": "rte"}).state == "different"
 
 
-def writing(**generation: Any) -> Recipe:
-    return recipe().replace(generation={"beams": 10, "length_penalty": 0.9, **generation})
-
-
-def test_how_text_is_written_is_part_of_the_metric() -> None:
-    def metric_row(ours: Recipe, silent: tuple[str, ...] = ()) -> Row:
-        told = account(recipe=writing(), silent=silent)
-        return row("metric", told=told, recipe=ours)
-
-    same = metric_row(writing())
-    assert (same.state, same.paper) == ("same", same.ours)
-    assert same.ours is not None and same.ours.startswith("accuracy; beams 10, length penalty 0.9")
-    other = metric_row(writing(length_penalty=0.8))
-    assert (other.state, other.ours) == ("different", "accuracy; length penalty 0.8")
-    chosen = metric_row(writing(max_new_tokens=9), ("generation.max_new_tokens",))
-    assert (chosen.state, chosen.filled) == ("paper_silent", "before")
-    assert metric_row(recipe()).state == "different"
-    named = writing().replace(task={"name": "mrpc", "metrics": ["f1", "accuracy"]})
-    assert metric_row(named).state == "same"
-
-
-def test_part_of_the_prompts_is_another_evaluation() -> None:
-    told = account(recipe=writing())
-    whole = row("evaluation", told=told, recipe=writing())
-    part = row("evaluation", told=told, recipe=writing(limit=100))
-    assert (whole.state, part.state) == ("same", "different")
-    assert "of whose prompts the first 100 are written on" in (part.ours or "")
-
-
 def test_the_environment_differs_where_it_is_told() -> None:
     assert row("environment").state == "paper_silent"
     told = account(told={"environment": "8 GPUs"})
