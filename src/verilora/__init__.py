@@ -12,8 +12,10 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "AdapterBank": "verilora.serve",
     "BaseOnly": "verilora.lora",
     "LoraConfig": "verilora.records.adapter",
+    "SaveAdapter": "verilora.handover.callback",
     "VeriloraError": "verilora.errors",
     "adapter_parameters": "verilora.lora",
     "attach": "verilora.lora",

@@ -24,14 +24,14 @@ FLOORS = {
     "records": 2,
     "report": 3.5,
     **dict.fromkeys(["lora", "data", "recipes", "charts", "verdict", "paper_text"], 3),
-    **dict.fromkeys(["train", "serve", "claims"], 4),
+    **dict.fromkeys(["train", "serve", "handover", "claims"], 4),
     **dict.fromkeys(["reproduce", "anchors", "registry"], 5),
     "web": 6,
     "cli": 7,
     "__main__": 8,
 }
 FROM_ANYWHERE = {"errors", "records"}
-WORKSHOP = {"kernels", "lora", "data", "train", "anchors", "serve"}
+WORKSHOP = {"kernels", "lora", "data", "train", "anchors", "serve", "handover"}
 ARCHIVE = {"verdict", "claims", "registry", "web"}
 CORRIDOR = {"cli", "reproduce", "__main__"}
 HEAVY = {"torch", "transformers", "peft", "accelerate", "datasets"}

@@ -1,0 +1,1 @@
+"""Living with others: their trainers, their directories, their hub."""
