@@ -12,6 +12,7 @@ import verilora
 from verilora.errors import VeriloraError
 
 PROMISED = {
+    "AdapterBank",
     *("LoraConfig", "adapter_parameters", "attach", "detach", "explain"),
     *(
         "combine",
