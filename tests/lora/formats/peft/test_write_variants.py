@@ -10,7 +10,7 @@ from typing import Any
 import peft
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from verilora.errors import AdapterFileError, BaseMismatch
@@ -171,3 +171,37 @@ def test_an_untrained_one_is_said_to_be(weight_rule: str, tmp_path: Path) -> Non
         (update.magnitude if weight_rule == "dora" else update.B).mul_(1.5)
     save_adapter(own, tmp_path / "a", overwrite=True)
     assert json.loads((tmp_path / "a" / SIDECAR).read_bytes())["trained"] is True
+
+
+class Shared(nn.Module):
+    """One bias under two names, as in BERT's masked language model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two = nn.Linear(4, 4), nn.Linear(4, 4)
+        self.two.bias = self.one.bias
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.two(self.one(x))
+
+
+def shared() -> Shared:
+    torch.manual_seed(0)
+    return Shared().eval()
+
+
+def test_a_bias_of_two_names_is_one_bias(tmp_path: Path, train: Callable[..., Any]) -> None:
+    x, choice = torch.randn(3, 4), LoraConfig(2, 3, target_modules=("one",), bias="all")
+    own = train(attach(shared(), choice))
+    save_adapter(own, tmp_path / "ours")
+    assert torch.equal(load_adapter(shared(), tmp_path / "ours")(x), own(x))
+    peer = peft.PeftModel.from_pretrained(shared(), str(tmp_path / "ours")).eval()
+    torch.testing.assert_close(peer(x), own(x))
+    peer.save_pretrained(tmp_path / "theirs")
+    again = load_adapter(shared(), tmp_path / "theirs")
+    torch.testing.assert_close(again(x), own(x))
+    tensors = load_file(tmp_path / "theirs" / WEIGHTS)
+    tensors["base_model.model.two.bias"] += 1
+    save_file(tensors, tmp_path / "theirs" / WEIGHTS)
+    with pytest.raises(AdapterFileError, match="again, with other values"):
+        load_adapter(shared(), tmp_path / "theirs")

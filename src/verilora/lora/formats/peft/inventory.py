@@ -86,7 +86,9 @@ def _inventory(
         for name, value in model.get_submodule(path).state_dict(prefix=f"{path}.").items()
         if isinstance(value, Tensor)
     }
-    saved |= {_bias_name(name, sites, wrappers=wrappers): name for name in biases}
+    for name in biases:
+        names = every_name(model, name) if config.bias == "all" else [name]
+        saved |= {_bias_name(own, sites, wrappers=wrappers): name for own in names}
     echoes = dict(_echoes(model, sites, whole=whole)) if config.tied == "shared" else {}
     return Inventory(
         config,
@@ -112,6 +114,13 @@ def _echoes(
             alone = len(module.state_dict()) == 1 and id(module) not in inner
             if alone and _owner(other) not in adapted:
                 yield PREFIX + other, name
+
+
+def every_name(model: nn.Module, name: str) -> list[str]:
+    """The parameter's names, of the modules that share it too; PEFT writes it under each."""
+    parameter = model.get_parameter(name)
+    every = model.named_parameters(remove_duplicate=False)
+    return [other for other, found in every if found is parameter]
 
 
 def _bias_name(name: str, sites: Sequence[Site], *, wrappers: Mapping[str, int]) -> str:
