@@ -65,6 +65,8 @@ class Values:
             value = tensors[name].to(state[own].dtype)
             if bool((tensors[name].isfinite() & ~value.isfinite()).any()):
                 self.faults.append(f"'{name}' does not fit into the model's {value.dtype}")
+            if own in self.whole and not torch.equal(value, self.whole[own]):
+                self.faults.append(f"'{name}' is the bias '{own}' again, with other values")
             self.whole[own] = value
         for name, own in self.inventory.echoes.items():
             if not torch.equal(tensors[name].to(self.whole[own].dtype), self.whole[own]):
