@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from torch import nn
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import TrainerCallback, TrainerState, TrainingArguments
 
 from verilora.errors import SelfCheckError
 from verilora.lora.attachment import each_update_set
@@ -35,22 +35,20 @@ class SaveAdapter(TrainerCallback):
         self._looked = False
 
     def on_pre_optimizer_step(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any
+        self, args: TrainingArguments, state: TrainerState, *_: Any, **given: Any
     ) -> None:
         """Looks at the gradients, once."""
         if not self._looked:
             self._looked = True
             _refuse_untrained(given["model"])
 
-    def on_save(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any
-    ) -> None:
+    def on_save(self, args: TrainingArguments, state: TrainerState, *_: Any, **given: Any) -> None:
         """Beside the trainer's own files of a checkpoint."""
         folder = Path(args.output_dir or ".") / f"checkpoint-{state.global_step}"
         _save(given["model"], folder / FOLDER, state=state)
 
     def on_train_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **given: Any
+        self, args: TrainingArguments, state: TrainerState, *_: Any, **given: Any
     ) -> None:
         """The adapter as it is when training ends."""
         _save(given["model"], Path(args.output_dir or ".") / FOLDER, state=state)
