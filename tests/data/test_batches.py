@@ -127,3 +127,10 @@ def test_real_pairs_are_hardly_padded(shared: Callable[[str], Path]) -> None:
     lengths = [len(line.split()) for line in lines]
     batches: Any = epoch_batches(lengths, batch_size=16, seed=0, epoch=0)
     assert padding_factor(lengths, batches) < 1.06
+
+
+def test_a_batch_of_long_texts_holds_fewer() -> None:
+    lengths = [3, 90, 50, 4, 40, 2, 1, 1]
+    assert evaluation_batches(lengths, 3, tokens=100) == [[1], [2, 4], [3, 0, 5], [6, 7]]
+    assert evaluation_batches(lengths, 3, tokens=10)[:3] == [[1], [2], [4]]
+    assert evaluation_batches(lengths, 3, tokens=10**6) == evaluation_batches(lengths, 3)

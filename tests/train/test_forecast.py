@@ -13,6 +13,7 @@ import torch
 
 from verilora.records.recipe import Recipe
 from verilora.records.run import Run
+from verilora.train import forecast as module
 from verilora.train import language
 from verilora.train.build import build, count_parameters
 from verilora.train.footprint import Footprint
@@ -142,6 +143,17 @@ def test_the_longest_examples_are_evaluated_together(make_recipe: Callable[..., 
     indices = largest_evaluation(material)
     assert sorted(indices) == list(range(24))
     assert material.validation.lengths[indices[0]] == max(material.validation.lengths)
+
+
+def test_long_texts_are_evaluated_few_at_a_time(
+    make_causal: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    material = gather(make_causal())
+    assert len(largest_evaluation(material)) == 14
+    monkeypatch.setattr(module, "TOKENS", 40)
+    few = largest_evaluation(material)
+    assert 1 <= len(few) < 14
+    assert len(few) * max(material.validation.lengths) <= 40
 
 
 @pytest.mark.slow

@@ -38,10 +38,22 @@ def epoch_batches(
     return shuffled + _cut(order[full:], batch_size)
 
 
-def evaluation_batches(lengths: Sequence[int], batch_size: int) -> list[list[int]]:
-    """Every example once, the longest first: what does not fit into memory fails at once."""
+def evaluation_batches(
+    lengths: Sequence[int], batch_size: int, *, tokens: int | None = None
+) -> list[list[int]]:
+    """Every example once, the longest first: what does not fit into memory fails at once.
+
+    With `tokens` a batch holds no more than that, padding included, but always one example.
+    """
     order = sorted(range(len(lengths)), key=lambda index: (-lengths[index], index))
-    return _cut(order, batch_size)
+    if tokens is None:
+        return _cut(order, batch_size)
+    batches: list[list[int]] = []
+    while order:
+        size = max(1, min(batch_size, tokens // lengths[order[0]]))
+        batches.append(order[:size])
+        order = order[size:]
+    return batches
 
 
 def padding_factor(lengths: Sequence[int], batches: Iterable[Sequence[int]]) -> float:

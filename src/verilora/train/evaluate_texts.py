@@ -18,7 +18,9 @@ from verilora.train.generate import generating
 from verilora.train.language import tallies_of
 
 BATCH_SIZE = 32
-"""Texts per forward pass. Fixed: the last bits of a likelihood depend on it."""
+"""Texts per forward pass at most. Fixed: the last bits of a likelihood depend on it."""
+TOKENS = 8192
+"""Tokens per forward pass at most, so that long texts take no more memory than many short ones."""
 
 
 def evaluating_texts(build: Build, encoded: Encoded) -> Generator[Evaluating, None, Evaluation]:
@@ -27,7 +29,7 @@ def evaluating_texts(build: Build, encoded: Encoded) -> Generator[Evaluating, No
     Texts are one to a row, packed or not while training, and labels are not smoothed.
     """
     began = time.perf_counter()
-    batches = evaluation_batches(encoded.lengths, batch_size=BATCH_SIZE)
+    batches = evaluation_batches(encoded.lengths, batch_size=BATCH_SIZE, tokens=TOKENS)
     pieces: dict[int, Tally] = {}
     with evaluation_mode(build.model):
         for done, indices in enumerate(batches, 1):

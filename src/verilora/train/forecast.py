@@ -16,6 +16,7 @@ import torch
 from torch._subclasses import FakeTensorMode
 
 from verilora.data.batches import evaluation_batches
+from verilora.data.tasks import CAUSAL
 from verilora.records.run import Parameters
 from verilora.train.build import (
     Build,
@@ -24,6 +25,7 @@ from verilora.train.build import (
     count_parameters,
 )
 from verilora.train.evaluate import BATCH_SIZE
+from verilora.train.evaluate_texts import TOKENS
 from verilora.train.footprint import Footprint
 from verilora.train.graded import answer
 from verilora.train.loading import empty_model
@@ -89,7 +91,8 @@ def forecast(
 
 def largest_evaluation(material: Material) -> list[int]:
     """The batch of an evaluation that takes the most memory: the longest examples come first."""
-    return evaluation_batches(material.validation.lengths, batch_size=BATCH_SIZE)[0]
+    tokens = TOKENS if material.dataset.task.kind == CAUSAL else None
+    return evaluation_batches(material.validation.lengths, BATCH_SIZE, tokens=tokens)[0]
 
 
 def _trace(
