@@ -34,6 +34,13 @@ def refuse_disagreement(adapters: Sequence[Adapter], weights: Sequence[float]) -
             "depends on the base; merge it into its base instead",
             faults=tuple(magnitudes),
         )
+    parameters = {one.parameters for one in adapters if one.parameters}
+    if len(parameters) > 1:
+        raise AdapterFileError(
+            "the adapters name other bare parameters (target_parameters), and their files do not "
+            "say which update is whose",
+            faults=tuple(str(names) for names in parameters),
+        )
     shapes = list(_shape_faults(adapters))
     if shapes:
         raise ShapeError(told_together("the adapters do not fit each other", shapes))
@@ -100,7 +107,7 @@ def _why(have: int, total: int, *, alike: bool) -> str:
 def _shape_faults(adapters: Sequence[Adapter]) -> Iterator[str]:
     for path in dict.fromkeys(path for one in adapters for path in one.pairs):
         pairs = [one.pairs[path] for one in adapters if path in one.pairs]
-        kinds = {(pair.shape, pair.embedding, pair.kernel) for pair in pairs}
+        kinds = {(pair.shape, pair.experts, pair.embedding, pair.kernel) for pair in pairs}
         if len(kinds) > 1:
             told = ", ".join(str(shape) for shape in dict.fromkeys(pair.shape for pair in pairs))
             yield f"'{path}' has updates of the shapes {told}"

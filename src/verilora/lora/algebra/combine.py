@@ -101,16 +101,16 @@ def combined(
 def _sum(terms: Sequence[Term], *, rank: int | None) -> tuple[Pair, float, float]:
     """(pair, ‖Σ‖, error): stacked, and brought down to the rank or the matrix's own size."""
     like, unit = terms[0][1], _unit(terms)
-    a = torch.cat([pair.a.double() for _, pair in terms])
-    b = torch.cat([pair.b.double() * (w * pair.scale / unit) for w, pair in terms], dim=1)
+    a = torch.cat([pair.a.double() for _, pair in terms], dim=-2)
+    b = torch.cat([pair.b.double() * (w * pair.scale / unit) for w, pair in terms], dim=-1)
     norm = float(torch.linalg.vector_norm(singular_values(a, b, scale=unit)))
     if norm <= CANCELLED * float(a.norm() * b.norm()) * unit:
         # What is left of terms that cancel is float64's noise, and no update.
-        none = like.replace(a=like.a[:1] * 0, b=like.b[:, :1] * 0, scale=1.0)
+        none = like.replace(a=like.a[..., :1, :] * 0, b=like.b[..., :1] * 0, scale=1.0)
         return none, 0.0, norm
     limit = min(like.shape) if rank is None else min(rank, *like.shape)
     dtype = narrowest(*(pair.b.dtype for _, pair in terms), *(p.a.dtype for _, p in terms))
-    if a.shape[0] <= limit:
+    if a.shape[-2] <= limit:
         made = like.replace(a=a.to(dtype), b=_stored(b, dtype), scale=unit)
         made = made.replace(a=made.a.to(made.b.dtype))
     else:
@@ -151,8 +151,8 @@ def _plain(like: Pair, a: Tensor, *, b: Tensor, dtype: torch.dtype) -> Pair:
 
 def _distance(made: Pair, a: Tensor, *, b: Tensor) -> float:
     """‖scale · B'A' − BA‖, as the norm of one stacked product."""
-    stacked_a = torch.cat([made.a.double(), a])
-    stacked_b = torch.cat([made.b.double() * made.scale, -b], dim=1)
+    stacked_a = torch.cat([made.a.double(), a], dim=-2)
+    stacked_b = torch.cat([made.b.double() * made.scale, -b], dim=-1)
     if torch.equal(made.a.double(), a) and torch.equal(made.b.double() * made.scale, b):
         return 0.0
     return float(torch.linalg.vector_norm(singular_values(stacked_a, stacked_b)))
@@ -173,6 +173,7 @@ def _assembled(
         base=first.base if len({one.base for one in adapters}) == 1 else None,
         task_type=first.task_type if len({one.task_type for one in adapters}) == 1 else None,
         targets=first.targets if alike else None,
+        parameters=next((one.parameters for one in adapters if one.parameters), ()),
         heads=tuple(dict.fromkeys(name for one in adapters for name in one.heads)),
     )
 

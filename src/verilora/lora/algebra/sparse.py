@@ -90,5 +90,5 @@ def elect(matrices: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
     stacked = torch.stack(list(matrices))
     sign = torch.where(stacked.sum(0) >= 0, 1.0, -1.0)
     agrees = stacked.sign() == sign
-    shares = torch.tensor(list(weights), dtype=stacked.dtype).reshape(-1, 1, 1)
+    shares = torch.tensor(list(weights), dtype=stacked.dtype).reshape(-1, *[1] * matrices[0].dim())
     return (stacked * shares * agrees).sum(0) / agrees.sum(0).clamp(min=1)

@@ -21,7 +21,7 @@ class Pair:
     a: Tensor
     """[rank, in]; of a convolution with its kernel folded into `in`."""
     b: Tensor
-    """[out, rank]."""
+    """[out, rank]. Of a stack of experts both have a dimension in front."""
     scale: float
     embedding: bool = False
     """M's columns are looked up by a token: M is the table, transposed."""
@@ -33,12 +33,17 @@ class Pair:
     @property
     def rank(self) -> int:
         """Rows of A."""
-        return self.a.shape[0]
+        return self.a.shape[-2]
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(out, in) of ΔM."""
-        return self.b.shape[0], self.a.shape[1]
+        """(out, in) of ΔM, or of one of a stack."""
+        return self.b.shape[-2], self.a.shape[-1]
+
+    @property
+    def experts(self) -> int:
+        """How many matrices are stacked; 0 for a single one."""
+        return self.a.shape[0] if self.a.dim() == 3 else 0
 
     def replace(self, **changes: Any) -> Pair:
         """The same pair with some fields changed."""
@@ -76,6 +81,8 @@ class Adapter:
     """PEFT's word for the kind of model."""
     targets: tuple[str, ...] | str | None = None
     """What PEFT's target_modules says, where it picked exactly these modules."""
+    parameters: tuple[str, ...] = ()
+    """PEFT's target_parameters, of the pairs that are stacks of experts."""
     heads: tuple[str, ...] = ()
     """Names of the modules trained whole."""
     notes: tuple[str, ...] = ()

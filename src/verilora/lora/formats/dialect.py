@@ -64,6 +64,7 @@ def extras_faults(adapter: Adapter, *, allow: tuple[str, ...] = ()) -> list[str]
         "magnitudes": (_with(adapter, "magnitude"), "DoRA's magnitudes ({})"),
         "convolutions": (_with(adapter, "kernel"), "convolutions ({})"),
         "embeddings": (_with(adapter, "embedding"), "embeddings ({})"),
+        "experts": (_with(adapter, "experts"), "experts in bare parameters ({})"),
     }
     return [
         f"it has no place for {sentence.format(_few(list(names)))}"

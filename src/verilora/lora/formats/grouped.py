@@ -66,8 +66,9 @@ def parts_of(a: Tensor, b: Tensor, *, rows: Sequence[Rows]) -> list[tuple[Tensor
 
 def padded(a: Tensor, b: Tensor, *, rank: int) -> tuple[Tensor, Tensor]:
     """The same product at a greater rank: zero rows of A, zero columns of B."""
-    more = rank - a.shape[0]
+    more = rank - a.shape[-2]
     if more == 0:
         return a, b
-    rows, columns = a.new_zeros(more, a.shape[1]), b.new_zeros(b.shape[0], more)
-    return torch.cat([a, rows]), torch.cat([b, columns], dim=1)
+    rows = a.new_zeros(*a.shape[:-2], more, a.shape[-1])
+    columns = b.new_zeros(*b.shape[:-1], more)
+    return torch.cat([a, rows], dim=-2), torch.cat([b, columns], dim=-1)

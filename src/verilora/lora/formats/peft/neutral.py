@@ -17,6 +17,7 @@ from verilora.lora.formats.adapter import Adapter, Pair, Record, are_matrices
 from verilora.lora.formats.documents import DocumentError, parse_document, read_file
 from verilora.lora.formats.faults import few, refuse
 from verilora.lora.formats.grouped import spread_groups
+from verilora.lora.formats.peft.forms import FormError
 from verilora.lora.formats.peft.names import (
     CONFIG,
     PICKLE,
@@ -30,6 +31,7 @@ from verilora.lora.formats.peft.names import (
 )
 from verilora.lora.formats.peft.sidecar import LARGEST as LARGEST_SIDECAR
 from verilora.lora.formats.peft.sidecar import Sidecar, SidecarError, read_sidecar
+from verilora.lora.formats.peft.stacks import is_stack, stacked_pair
 from verilora.lora.formats.peft.stated import LARGEST, Stated, StatedError, read_stated
 from verilora.lora.formats.pickles import plain_tensors, read_pickled
 from verilora.lora.formats.tensorfile import read_header, read_tensors
@@ -82,6 +84,7 @@ def read_peft(path: Path) -> Adapter:
         record=_record(path, sidecar),
         task_type=settings.get("task_type"),
         targets=stated.targeting.names,
+        parameters=stated.parameters,
         heads=tuple(sorted(_heads(stated, sorted_out.whole))),
         notes=(*_notes(stated, sorted_out, path=path), *_notes_on_start(sidecar)),
     )
@@ -107,13 +110,9 @@ class _SortedOut:
         state = unwrapped(name.removeprefix(PREFIX))
         if not name.startswith(PREFIX):
             self.faults.append(f"'{name}' does not begin with '{PREFIX}' as all names of PEFT's do")
-        elif factor and (factor.depth or self.stated.parameters):
-            self.faults.append(
-                f"'{name}' belongs to experts in a bare parameter (target_parameters), which only "
-                "PEFT's own form holds; load it into its model instead"
-            )
         elif factor:
-            own = self.factors.setdefault(factor.path, {})
+            path = factor.path + f".{WRAPPED}" * factor.depth
+            own = self.factors.setdefault(path, {})
             own[factor.factor] = tensor
             own |= {"embedding": tensor} if factor.embedding else {}
         elif name.endswith(MAGNITUDE):
@@ -156,6 +155,8 @@ class _SortedOut:
         return found
 
     def _pair(self, path: str, own: Mapping[str, Tensor]) -> Pair | None:
+        if is_stack(path, self.stated):
+            return self._experts(path, own)
         a, b, kernel = own["A"], own["B"], tuple(own["A"].shape[1:])
         rank, scale = self.stated.rank_of(path), self.stated.scale_of(path)
         enabled = self.settings.get("enable_lora")
@@ -173,6 +174,13 @@ class _SortedOut:
         magnitude = own["magnitude"].flatten() if "magnitude" in own else None
         kernel = kernel if a.dim() > 2 else ()
         return Pair(a.flatten(1), b.flatten(1), scale, "embedding" in own, kernel, magnitude)
+
+    def _experts(self, path: str, own: Mapping[str, Tensor]) -> Pair | None:
+        try:
+            return stacked_pair(path, own["A"], b=own["B"], stated=self.stated)
+        except FormError as error:
+            self.faults.append(f"'{path}' {error}")
+            return None
 
 
 def _plain_name(name: str) -> str:

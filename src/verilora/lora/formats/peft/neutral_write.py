@@ -20,6 +20,7 @@ from verilora.lora.formats.peft.bound import bound_sidecar
 from verilora.lora.formats.peft.names import CONFIG, PREFIX, SIDECAR, WEIGHTS, factor_names
 from verilora.lora.formats.peft.neutral import MAGNITUDE
 from verilora.lora.formats.peft.patterns import patterns_for
+from verilora.lora.formats.peft.stacks import filed
 from verilora.lora.formats.tensorfile import tensor_bytes
 
 # Linear layers of transformers that store their weight transposed (GPT-2's Conv1D).
@@ -42,6 +43,9 @@ def _fault(adapter: Adapter) -> str | None:
     plain = [path for path, pair in adapter.pairs.items() if pair.magnitude is None]
     if adapter.has_magnitudes and plain:
         return f"DoRA's magnitudes stand on some modules and not on {plain[0]}"
+    stacks = {(pair.rank, pair.scale) for pair in adapter.pairs.values() if pair.experts}
+    if len(stacks) > 1:
+        return "its stacks of experts have several ranks or scales; make them alike (--uniform)"
     negative = [path for path, pair in adapter.pairs.items() if not pair.scale > 0]
     if negative:
         return f"the scale of {negative[0]} is {adapter.pairs[negative[0]].scale:g}, not above 0"
@@ -64,6 +68,8 @@ def _tensors(adapter: Adapter) -> dict[str, Tensor]:
 
 
 def _shaped(pair: Pair) -> tuple[Tensor, Tensor]:
+    if pair.experts:
+        return filed(pair)
     if not pair.kernel:
         return pair.a, pair.b
     ones = (1,) * (len(pair.kernel) - 1)
@@ -79,8 +85,11 @@ def _as_peft(magnitude: Tensor, pair: Pair) -> Tensor:
 def _config(adapter: Adapter) -> dict[str, Any]:
     ranks = {path: pair.rank for path, pair in adapter.pairs.items()}
     alphas = {path: alpha_for_scale(p.scale, p.rank) for path, p in adapter.pairs.items()}
-    rank, alpha = _most(ranks, alphas)
-    targets = adapter.targets or sorted(adapter.pairs)
+    stacks = {path for path, pair in adapter.pairs.items() if pair.experts}
+    # Of experts the file cannot say a rank by its name.
+    rank, alpha = _most({p: r for p, r in ranks.items() if p in stacks} or ranks, alphas)
+    ranks, alphas = _without(ranks, stacks), _without(alphas, stacks)
+    targets = adapter.targets or sorted(ranks)
     found: dict[str, Any] = {
         "peft_type": "LORA",
         "base_model_name_or_path": adapter.base,
@@ -92,14 +101,19 @@ def _config(adapter: Adapter) -> dict[str, Any]:
         "task_type": adapter.task_type,
     }
     optional = {
-        "fan_in_fan_out": all(_CONV1D.fullmatch(path) for path in adapter.pairs),
+        "fan_in_fan_out": bool(ranks) and all(map(_CONV1D.fullmatch, adapter.pairs)),
         "lora_dropout": adapter.dropout,
         "modules_to_save": sorted(adapter.heads),
         "rank_pattern": patterns_for(ranks, rank),
         "alpha_pattern": patterns_for(alphas, alpha),
+        "target_parameters": list(adapter.parameters),
         "use_dora": adapter.has_magnitudes,
     }
     return found | {key: value for key, value in optional.items() if value}
+
+
+def _without(values: Mapping[str, Any], stacks: set[str]) -> dict[str, Any]:
+    return {path: value for path, value in values.items() if path not in stacks}
 
 
 def _most(ranks: Mapping[str, int], alphas: Mapping[str, float]) -> tuple[int, float]:
