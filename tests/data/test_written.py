@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from verilora.data.written import Written, measure_written
+from verilora.data.dataset import Dataset, Example
+from verilora.data.tasks import find_task
+from verilora.data.written import Written, commonest_scores, measure_written
+from verilora.records.recipe import TaskSection
 from verilora.scores.measure import score
 
 
@@ -23,3 +26,19 @@ def test_all_examples_of_a_prompt_are_its_references_in_any_order() -> None:
     assert measure_written(["bleu", "cider"], rows) == wanted
     assert measure_written(["bleu"], rows[::-1])["bleu"] == pytest.approx(wanted["bleu"])
     assert wanted["bleu"] > score(["bleu"], ["A is a cheap pub."], references=[["x"]])["bleu"]
+
+
+def test_what_the_commonest_training_text_scores() -> None:
+    task = find_task(TaskSection(name="e2e"))
+    pairs = [
+        ("name : A", "A is a pub."),
+        ("name : B", "It is a pub."),
+        ("name : C", "It is a pub."),
+    ]
+    train = tuple(Example(f"train-{n}", pair) for n, pair in enumerate(pairs))
+    found = commonest_scores(["rouge_l"], Dataset(task, train, validation=train[:2]))
+    wanted = score(
+        ["rouge_l"], ["It is a pub."] * 2, references=[["A is a pub."], ["It is a pub."]]
+    )
+    assert found == wanted
+    assert 50 < found["rouge_l"] < 100

@@ -110,7 +110,7 @@ def test_how_text_is_written_belongs_to_the_metric(
     assert verdict is not None and verdict.measured is not None
     rows = {row.dimension: row for row in verdict.protocol or ()}
     assert rows["metric"].state == "different"
-    assert "beams 10" in (rows["metric"].paper or "") and "beams 4" in (rows["metric"].ours or "")
+    assert "10 beams" in (rows["metric"].paper or "") and "4 beams" in (rows["metric"].ours or "")
     assert rows["evaluation"].state == "different"
     assert verdict.measured.unit == "points"
     assert "commonest text" in json.dumps(verdict_plan(done[0]))

@@ -39,7 +39,7 @@ def writing(**generation: Any) -> Recipe:
 def test_what_the_paper_leaves_open_of_it_is_filled_beforehand() -> None:
     found = row("metric", PAPER.recipe)
     assert (found.state, found.filled) == ("paper_silent", "before")
-    assert found.paper == "BLEU; beams 10, length penalty 0.9, no repeat ngram size 4"
+    assert found.paper == "BLEU; 10 beams, length penalty 0.9, no 4 tokens twice"
     assert found.ours == f"bleu; {found.paper.partition('; ')[2]}, 64 new tokens at most"
 
 

@@ -41,7 +41,7 @@ def test_how_text_is_written_is_told_where_it_is() -> None:
     assert whole("metric", RECIPE) == ""
     writing = RECIPE.replace(generation=GenerationSection(beams=10, length_penalty=0.9))
     told = whole("metric", writing)
-    assert told.startswith("beams 10, length penalty 0.9, ") and "64 new tokens at most" in told
+    assert told.startswith("10 beams, length penalty 0.9, ") and "64 new tokens at most" in told
 
 
 def test_what_is_off_goes_without_saying() -> None:

@@ -100,6 +100,8 @@ PHRASES = {
     "training.max_steps": "{} steps at most",
     "training.batch_size": "batches of {}",
     "training.frozen_a": "A frozen: {}",
+    "generation.beams": "{} beams",
+    "generation.no_repeat_ngram_size": "no {} tokens twice",
     "generation.max_new_tokens": "{} new tokens at most",
     "training.select": "the {} evaluation of a run",
     "training.precision": "{}",
