@@ -146,3 +146,11 @@ def test_what_is_too_long_or_empty_is_refused_before_anything_is_written(writer:
         generate(writer, [[0, 9, 9]], section=section)
     with pytest.raises(DataError, match="a prompt is empty"):
         generate(writer, [[0], []], section=GREEDY)
+
+
+def test_beams_count_for_the_batch(writer: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BATCH_SIZE", 7)
+    heard: list[object] = []
+    section = GenerationSection(max_new_tokens=2, beams=3)
+    generate(writer, prompts_of(writer, 4), section=section, listen=heard.append)
+    assert heard == [Evaluating(1, 2), Evaluating(2, 2)]

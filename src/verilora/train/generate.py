@@ -21,8 +21,8 @@ from verilora.train.build import Build
 from verilora.train.evaluation import Listen, evaluation_mode, heard
 from verilora.train.language import padding_id
 
-BATCH_SIZE = 16
-"""Prompts written on together."""
+BATCH_SIZE = 32
+"""Answers written together: one to a prompt, or as many as there are beams."""
 
 
 def generate(
@@ -48,7 +48,7 @@ def generating(
     """As `generate`, with one event per batch."""
     refuse_prompts(build, prompts, section=section)
     lengths = [len(prompt) for prompt in prompts]
-    batches = evaluation_batches(lengths, batch_size=BATCH_SIZE)
+    batches = evaluation_batches(lengths, batch_size=max(1, BATCH_SIZE // section.beams))
     config = configured(section, stops=build.validation.stops, pad_id=padding_id(build.tokenizer))
     written = [""] * len(prompts)
     with evaluation_mode(build.model), _own_settings(build.model):
