@@ -85,7 +85,10 @@ def test_refusals(mixtral, edit, make_pair, tmp_path):
     edit(directory / "adapter_config.json", alpha_pattern={"experts.down_proj": 7})
     with pytest.raises(AdapterFileError, match="rank or alpha of their own"):
         read_peft(directory)
-    edit(directory / "adapter_config.json", alpha_pattern={}, r=4)
+    edit(directory / "adapter_config.json", alpha_pattern={}, target_parameters=None)
+    with pytest.raises(AdapterFileError, match="names no parameter of it"):
+        read_peft(directory)
+    edit(directory / "adapter_config.json", target_parameters=BOTH, r=4)
     with pytest.raises(AdapterFileError, match=r"no pair of the rank 4|no stack of experts"):
         read_peft(directory)
 

@@ -25,6 +25,8 @@ def is_stack(path: str, stated: Stated) -> bool:
 def stacked_pair(path: str, a: Tensor, *, b: Tensor, stated: Stated) -> Pair:
     """A [experts, rank, in] and B [experts, out, rank]. Raises FormError for what is no stack."""
     module, rank = unwrapped(path), stated.rank
+    if not stated.parameters:
+        raise FormError("is wrapped in the file, but target_parameters names no parameter of it")
     targets = [f"{module}.{name.rpartition('.')[2]}" for name in stated.parameters]
     own = [t for t in targets if (stated.rank_of(t), stated.alpha_of(t)) != (rank, stated.alpha)]
     if own:
