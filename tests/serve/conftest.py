@@ -71,14 +71,27 @@ def mixtral() -> nn.Module:
     return _seeded(lambda: MixtralForCausalLM(config))
 
 
-def t5() -> nn.Module:
-    from transformers import T5Config, T5ForConditionalGeneration
+def bart() -> nn.Module:
+    from transformers import BartConfig, BartForConditionalGeneration
 
-    config = T5Config(
-        vocab_size=32, d_model=16, d_kv=4, d_ff=24, num_layers=2, num_heads=4, initializer_factor=3
+    sides = {
+        f"{side}_{name}": value
+        for side in ("encoder", "decoder")
+        for name, value in (("layers", 2), ("attention_heads", 2), ("ffn_dim", 24))
+    }
+    config = BartConfig(
+        vocab_size=32,
+        d_model=16,
+        max_position_embeddings=32,
+        init_std=0.3,
+        pad_token_id=1,
+        bos_token_id=0,
+        eos_token_id=2,
+        decoder_start_token_id=2,
+        forced_eos_token_id=None,
+        **sides,
     )
-    config.decoder_start_token_id = 0
-    return _seeded(lambda: T5ForConditionalGeneration(config))
+    return _seeded(lambda: BartForConditionalGeneration(config))
 
 
 def convolutional() -> nn.Module:
@@ -88,7 +101,7 @@ def convolutional() -> nn.Module:
 @pytest.fixture(scope="session")
 def tiny() -> SimpleNamespace:
     """Makers of tiny models; each gives the same values whenever it is called."""
-    makers = (llama, gpt2, roberta, mixtral, t5, convolutional)
+    makers = (llama, gpt2, roberta, mixtral, bart, convolutional)
     return SimpleNamespace(ids=IDS, seeded=_seeded, **{make.__name__: make for make in makers})
 
 
@@ -96,7 +109,9 @@ def tiny() -> SimpleNamespace:
 def write(tmp_path: Path) -> Callable[..., Path]:
     """A function: attaches a config, fills it with values that follow from the name, saves it."""
 
-    def write(name: str, model: nn.Module, *, base: torch.dtype | None = None, **config: Any) -> Path:
+    def write(
+        name: str, model: nn.Module, *, base: torch.dtype | None = None, **config: Any
+    ) -> Path:
         model = model.to(base) if base is not None else model
         attach(model, LoraConfig(**config))
         generator = torch.Generator().manual_seed(sum(name.encode()))
