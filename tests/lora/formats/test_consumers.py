@@ -84,7 +84,7 @@ def test_embeddings_and_other_forms(peft, peft_saves, tiny, tmp_path):
     assert "convert it first" in found.refused[0]
 
 
-def test_convolutions_and_experts(saved, tiny):
+def test_convolutions_and_experts(saved, tiny, edit):
     model = tiny.seeded(lambda: torch.nn.Sequential(torch.nn.Conv2d(3, 4, 2)))
     _, directory = saved(model, rank=2, target_modules=["0"])
     for consumer in ("vllm", "llama.cpp"):
@@ -92,6 +92,8 @@ def test_convolutions_and_experts(saved, tiny):
     experts = {"target_modules": [], "target_parameters": ["experts.gate_up_proj"]}
     _, directory = saved(tiny.mixtral(), rank=2, **experts)
     assert any("bare parameters" in one for one in check_consumer(directory, "llama.cpp").refused)
+    assert any("is_3d_lora_weight" in one for one in check_consumer(directory, "vllm").notes)
+    edit(directory / "adapter_config.json", target_modules=None)
     assert any("target_modules" in one for one in check_consumer(directory, "vllm").refused)
 
 

@@ -134,7 +134,7 @@ def _vllm_refuses(files: _Files) -> Iterator[str]:
         yield "use_dora is set, and DoRA's magnitudes cannot be loaded"
     if files.settings.get("bias", "none") != "none" or files.settings.get("lora_bias"):
         yield "trained biases are not supported"
-    if not files.settings.get("target_modules"):
+    if files.settings.get("target_modules") is None:
         yield "target_modules is missing, which has to be there"
     greatest = max((files.rank(path) for path in files.paths), default=files.stated.rank)
     if greatest > VLLM_RANKS[-1]:
@@ -167,6 +167,8 @@ def _vllm_notes(files: _Files) -> Iterator[str]:
         yield f"start it with --max-lora-rank {allowed} (the rank is {greatest})"
     last = sorted({path.rpartition(".")[2] for path in files.paths})
     yield f"its class of the model must have modules of the names {few(last, 9)}"
+    if files.stated.parameters:
+        yield "experts in bare parameters are for fused mixtures of experts (is_3d_lora_weight) alone"
     words = [name for name in files.shapes if name.endswith(".lora_embedding_A")]
     if words:
         yield f"updates of embeddings need a model that lists embedding_modules: {few(words)}"
