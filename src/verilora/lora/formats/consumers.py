@@ -168,7 +168,7 @@ def _vllm_notes(files: _Files) -> Iterator[str]:
     last = sorted({path.rpartition(".")[2] for path in files.paths})
     yield f"its class of the model must have modules of the names {few(last, 9)}"
     if files.stated.parameters:
-        yield "experts in bare parameters are for fused mixtures of experts (is_3d_lora_weight) alone"
+        yield "experts in bare parameters need a fused mixture of experts (is_3d_lora_weight)"
     words = [name for name in files.shapes if name.endswith(".lora_embedding_A")]
     if words:
         yield f"updates of embeddings need a model that lists embedding_modules: {few(words)}"
