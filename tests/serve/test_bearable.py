@@ -29,7 +29,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "bare experts": (
         "mixtral",
         {"rank": 2, "target_modules": [], "target_parameters": ["experts.down_proj"]},
-        "adapted in its weight",
+        "is adapted in its weight",
     ),
     "shared whole": (
         "tied",

@@ -9,7 +9,7 @@ from torch import nn
 from verilora.lora.formats.peft.inventory import Inventory
 from verilora.lora.formats.peft.sidecar import Sidecar
 from verilora.lora.formats.peft.sites import Site
-from verilora.lora.layers import EmbeddingAdapted, LinearAdapted, way_for
+from verilora.lora.layers import Conv1DAdapted, EmbeddingAdapted, LinearAdapted, way_for
 from verilora.lora.reads import modules_read
 from verilora.lora.tied import shared_parameters
 from verilora.serve.layers import Banked, BankedEmbedding, BankedLinear
@@ -47,9 +47,9 @@ class Bearable:
             if site.bare or way_of(self.model, path, read=self._read) is None:
                 kind = type(self.model.get_submodule(path)).__name__
                 yield (
-                    f"'{path}' ({kind}) has to be adapted in its weight or as a convolution; "
-                    "rows of a batch can differ where the output is added to: Linear, Embedding, "
-                    f"GPT-2's Conv1D. {INSTEAD}"
+                    f"'{path}' ({kind}) is adapted in its weight, convolved or kept in few bits; "
+                    "rows of a batch can differ at the output of Linear, Embedding and GPT-2's "
+                    f"Conv1D; {INSTEAD}"
                 )
             elif {"experts", "expert"} & set(path.split(".")):
                 yield (
@@ -82,6 +82,6 @@ def way_of(model: nn.Module, path: str, *, read: set[int]) -> type[Banked] | Non
     """How the module at `path` of the twin holds many updates; None if it cannot."""
     module = model.get_submodule(path)
     way = way_for(module, is_read=id(module) in read)
-    if way is not None and issubclass(way, LinearAdapted):
+    if way in (LinearAdapted, Conv1DAdapted):
         return BankedLinear
     return BankedEmbedding if way is EmbeddingAdapted else None
