@@ -34,16 +34,16 @@ def test_rows_are_filled_longest_first() -> None:
 
 
 def test_texts_alone_are_padded_on_the_right() -> None:
-    found = lay_out(of_lengths(3, 2), alone([1, 0]), width=4, pad_id=7)
-    assert found.inputs["input_ids"].tolist() == [[20, 21, 7, 7], [10, 11, 12, 7]]
+    found = lay_out(of_lengths(3, 2), alone([1, 0]), width=4)
+    assert found.inputs["input_ids"].tolist() == [[20, 21, 0, 0], [10, 11, 12, 0]]
     assert found.inputs["attention_mask"].tolist() == [[1, 1, 0, 0], [1, 1, 1, 0]]
     assert "position_ids" not in found.inputs
     assert (found.places, found.targets, found.owners) == ([0, 4, 5], [21, 11, 12], [1, 0, 0])
 
 
 def test_packed_texts_see_themselves_alone_and_count_from_zero() -> None:
-    found = lay_out(of_lengths(2, 3), [[0, 1]], width=6, pad_id=7)
-    assert found.inputs["input_ids"].tolist() == [[10, 11, 20, 21, 22, 7]]
+    found = lay_out(of_lengths(2, 3), [[0, 1]], width=6)
+    assert found.inputs["input_ids"].tolist() == [[10, 11, 20, 21, 22, 0]]
     assert found.inputs["position_ids"].tolist() == [[0, 1, 0, 1, 2, 0]]
     mask = found.inputs["attention_mask"]
     assert mask.shape == (1, 1, 6, 6)

@@ -124,11 +124,11 @@ def test_settings_that_came_with_the_base_change_nothing(writer: Build) -> None:
 
 def test_every_choice_is_made() -> None:
     section = GenerationSection(max_new_tokens=7, beams=4, length_penalty=0.9)
-    config = configured(section, stops=(5, 6), pad_id=3)
+    config = configured(section, stops=(5, 6))
     assert (config.num_beams, config.length_penalty, config.early_stopping) == (4, 0.9, "never")
-    assert (config.eos_token_id, config.pad_token_id, config.max_new_tokens) == ([5, 6], 3, 7)
+    assert (config.eos_token_id, config.pad_token_id, config.max_new_tokens) == ([5, 6], 0, 7)
     assert config.do_sample is False
-    assert configured(GREEDY, stops=(), pad_id=0).eos_token_id is None
+    assert configured(GREEDY, stops=()).eos_token_id is None
 
 
 def test_the_mode_and_the_random_state_stay(writer: Build) -> None:

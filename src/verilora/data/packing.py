@@ -14,6 +14,8 @@ from torch import Tensor
 
 from verilora.data.encoded import IGNORED, Encoded
 
+FILL = 0
+"""The id that fills rows up. Any will do, since it is masked; this one every vocabulary has."""
 Rows = list[list[int]]
 """For each row of a batch, the texts in it, by their place in an Encoded."""
 
@@ -65,10 +67,10 @@ def width_of_rows(encoded: Encoded, rows: Rows) -> int:
     return max(sum(len(encoded.ids[index]) for index in row) for row in rows)
 
 
-def lay_out(encoded: Encoded, rows: Rows, *, width: int, pad_id: int) -> Layout:
+def lay_out(encoded: Encoded, rows: Rows, *, width: int) -> Layout:
     """The rows as tensors, padded on the right to `width`."""
     assert encoded.targets is not None
-    ids = [_joined((encoded.ids[index] for index in row), width, fill=pad_id) for row in rows]
+    ids = [_joined((encoded.ids[index] for index in row), width, fill=FILL) for row in rows]
     inputs = {"input_ids": torch.tensor(ids)}
     lengths = [[len(encoded.ids[index]) for index in row] for row in rows]
     if any(len(row) > 1 for row in rows):

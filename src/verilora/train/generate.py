@@ -14,12 +14,12 @@ import torch
 from transformers import GenerationConfig, LogitsProcessor, NoRepeatNGramLogitsProcessor
 
 from verilora.data.batches import evaluation_batches
+from verilora.data.packing import FILL
 from verilora.errors import DataError, RecipeError
 from verilora.records.events import Evaluating
 from verilora.records.recipe import GenerationSection
 from verilora.train.build import Build
 from verilora.train.evaluation import Listen, evaluation_mode, heard
-from verilora.train.language import padding_id
 
 BATCH_SIZE = 32
 """Answers written together: one to a prompt, or as many as there are beams."""
@@ -49,7 +49,7 @@ def generating(
     refuse_prompts(build, prompts, section=section)
     lengths = [len(prompt) for prompt in prompts]
     batches = evaluation_batches(lengths, batch_size=max(1, BATCH_SIZE // section.beams))
-    config = configured(section, stops=build.validation.stops, pad_id=padding_id(build.tokenizer))
+    config = configured(section, stops=build.validation.stops)
     written = [""] * len(prompts)
     with evaluation_mode(build.model), _own_settings(build.model):
         for done, indices in enumerate(batches, 1):
@@ -61,9 +61,7 @@ def generating(
     return written
 
 
-def configured(
-    section: GenerationSection, *, stops: Sequence[int], pad_id: int
-) -> GenerationConfig:
+def configured(section: GenerationSection, *, stops: Sequence[int]) -> GenerationConfig:
     """Every setting of transformers' `generate` that a recipe's [generation] decides."""
     beams: dict[str, Any] = {"num_beams": 1}
     if section.beams > 1:
@@ -77,7 +75,7 @@ def configured(
         max_new_tokens=section.max_new_tokens,
         do_sample=False,
         eos_token_id=list(stops) or None,
-        pad_token_id=pad_id,
+        pad_token_id=FILL,
         use_cache=True,
         **beams,
     )
@@ -103,8 +101,7 @@ def _write(
 ) -> list[str]:
     """`size` tokens in a row are never written twice; 0 forbids nothing."""
     longest = max(map(len, prompts))
-    pad = config.pad_token_id
-    ids = [[*[pad] * (longest - len(prompt)), *prompt] for prompt in prompts]
+    ids = [[*[FILL] * (longest - len(prompt)), *prompt] for prompt in prompts]
     seen = [[0] * (longest - len(prompt)) + [1] * len(prompt) for prompt in prompts]
     low = build.recipe.training.precision == "bfloat16"
     model: Any = build.model

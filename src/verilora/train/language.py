@@ -100,7 +100,7 @@ def said_by_base(build: Build, encoded: Encoded, *, rows: Rows) -> Iterator[Told
     """Runs the base on the rows, under autocast where the recipe wants bfloat16, as inside."""
     training, device = build.recipe.training, build.device
     width = width_of(width_of_rows(encoded, rows), training)
-    layout = lay_out(encoded, rows, width=width, pad_id=padding_id(build.tokenizer))
+    layout = lay_out(encoded, rows, width=width)
     inputs = {name: value.to(device, non_blocking=True) for name, value in layout.inputs.items()}
     model: Any = build.model
     low = training.precision == "bfloat16"
@@ -130,8 +130,3 @@ def head_logits(model: Any, hidden: Tensor, *, kind: type[Any]) -> Tensor:
 def vocabulary_of(model: Any) -> int:
     """How many tokens the head tells apart."""
     return model.config.get_text_config().vocab_size
-
-
-def padding_id(tokenizer: Any) -> int:
-    """The id that fills rows up; where a tokenizer has none any will do, since it is masked."""
-    return 0 if tokenizer.pad_token_id is None else tokenizer.pad_token_id

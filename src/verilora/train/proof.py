@@ -21,7 +21,7 @@ from verilora.train.build import Build
 from verilora.train.evaluate_texts import prompts_of
 from verilora.train.evaluation import evaluation_mode
 from verilora.train.generate import refuse_prompts
-from verilora.train.language import head_logits, padding_id
+from verilora.train.language import head_logits
 
 TOKENS = 12
 TEXTS = 3
@@ -58,7 +58,7 @@ def _few(encoded: Encoded) -> Encoded:
 def _logits(build: Build, texts: Encoded, *, rows: Rows) -> list[Tensor]:
     """Of each text [tokens, vocabulary], float32, however they lie in rows."""
     width = width_of_rows(texts, rows)
-    layout = lay_out(texts, rows, width=width, pad_id=padding_id(build.tokenizer))
+    layout = lay_out(texts, rows, width=width)
     inputs = {name: value.to(build.device) for name, value in layout.inputs.items()}
     logits = build.model(**inputs, use_cache=False).logits.float()
     found: dict[int, Tensor] = {}
