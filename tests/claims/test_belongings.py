@@ -13,9 +13,11 @@ def fill(folder: Path, *names: str) -> None:
 
 def test_what_belongs_to_a_run_and_to_a_directory_of_runs(tmp_path: Path) -> None:
     fill(tmp_path, "verdict.json", "seed-0/run.json", "seed-0/adapter/verilora.json")
+    fill(tmp_path, "preregistrations.json")
     fill(tmp_path, "seed-1/failed.json", "seed-1/run.json", "seed-2/recipe.toml", "report.html")
     assert list(belongings(tmp_path)) == [
         "verdict.json",
+        "preregistrations.json",
         "seed-0/run.json",
         "seed-0/adapter/verilora.json",
         "seed-1/run.json",

@@ -21,6 +21,7 @@ _OF_A_REPRODUCTION = (
     "claim.json",
     "verdict.json",
     "preregistration.json",
+    "preregistrations.json",
     "target.json",
     "paper.txt",
     "anchors.json",
