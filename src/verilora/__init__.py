@@ -24,6 +24,7 @@ _HOMES = {
     "convert": "verilora.lora.formats.convert",
     "detach": "verilora.lora",
     "explain": "verilora.lora",
+    "export_merged": "verilora.handover.export",
     "load_adapter": "verilora.lora.formats",
     "merge": "verilora.lora",
     "save_adapter": "verilora.lora.formats",

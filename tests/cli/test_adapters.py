@@ -59,7 +59,7 @@ def test_the_merged_model_answers_as_base_and_adapter(verilora, trained, tiny_ba
     out = tmp_path / "merged"
     told = verilora("merge", trained, "--base", tiny_base, "--out", out)
     assert told.status == 0
-    assert "probe: " in told.out
+    assert "tensors equal to the bit; the probe is answered within" in told.out
     assert str(out) in told.out
     merged = AutoModelForSequenceClassification.from_pretrained(out)
     adapted = AutoModelForSequenceClassification.from_pretrained(tiny_base, num_labels=2)
@@ -76,8 +76,23 @@ def test_merge_overwrites_nothing(verilora, trained, tiny_base, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     told = verilora("merge", trained, "--base", tiny_base, "--out", tmp_path)
     assert (told.status, told.out) == (1, "")
-    assert "goes to a new directory" in told.err
+    assert "nothing is overwritten unasked" in told.err
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_merge_replaces_a_model_when_asked(verilora, trained, tiny_base, tmp_path):
+    call = ("merge", trained, "--base", tiny_base, "--out", tmp_path / "out", "--shard", "1KB")
+    assert verilora(*call).status == 0
+    assert len(list((tmp_path / "out").glob("model-*.safetensors"))) > 1
+    (tmp_path / "out" / "old.txt").write_text("old")
+    assert verilora(*call).status == 1
+    told = verilora(*call, "--force", "--json")
+    assert told.status == 0
+    assert not (tmp_path / "out" / "old.txt").exists()
+    found = json.loads(told.out)
+    assert found["difference"] <= 1e-4
+    assert found["tensors"] > 10
+    assert found["merge"]["weights"][0]["lost"] < 1
 
 
 def test_merge_refuses_another_base_and_leaves_nothing(verilora, trained, tiny_base, tmp_path):

@@ -10,7 +10,6 @@ import typer
 from verilora.cli.command import command
 from verilora.cli.convert import CheckFor, tell_check
 from verilora.cli.terminal import Terminal
-from verilora.errors import OutputError
 
 ADAPTER_HELP = "A directory with adapter_config.json, or of a run."
 BASE_HELP = "The base: a hub id, a directory, or package:NAME/FOLDER."
@@ -30,7 +29,10 @@ def register(app: typer.Typer) -> None:
     command(
         app,
         "merge",
-        examples="verilora merge runs/mrpc --base FacebookAI/roberta-base --out merged/",
+        examples="""
+        verilora merge runs/mrpc --base FacebookAI/roberta-base --out merged/
+        verilora merge adapter/ --base gpt2 --out merged/ --force
+        """,
     )(merge)
 
 
@@ -80,36 +82,35 @@ def merge(
     ],
     out: Annotated[
         Path,
-        typer.Option("--out", metavar="DIR", show_default=False, help="A new directory."),
+        typer.Option("--out", metavar="DIR", show_default=False, help="Where the model goes."),
     ],
+    shard: Annotated[
+        str, typer.Option("--shard", metavar="SIZE", help="No file of weights is larger.")
+    ] = "5GB",
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a model that is there already.")
+    ] = False,
 ) -> None:
     """Write a base with an adapter merged into it.
 
     Leaves a directory that transformers loads like any model, with the tokenizer where there is
-    one: the whole of it or nothing. The sum is made in float32 and rounded once;
-    the merged model must answer a probe as before, or nothing is written.
+    one: the whole of it or nothing. The sum is made in float32 and rounded once. What was written
+    is read again: it must be the merged model to the bit, and answer a probe as base and adapter.
     """
-    from verilora.atomic import staged_directory
+    from verilora.atomic import refuse_occupied
     from verilora.cli.contents import read_contents
 
-    _refuse_occupied(out)
+    refuse_occupied(out, overwrite=force)
     contents = read_contents(adapter)
     terminal.note(f"loading {base} ...")
-    from verilora.cli.bases import load_base, probe_for, save_model
-    from verilora.lora import merge as merged
+    from verilora.cli.bases import load_base, probe_for
+    from verilora.handover.export import export_merged
     from verilora.lora.formats import load_adapter
 
     model, tokenizer = load_base(base, contents)
     load_adapter(model, contents.directory)
-    report = merged(model, probe_for(model))
-    with staged_directory(out) as stage:
-        save_model(model, tokenizer, directory=stage)
-    told = f"{report}\n\nmerged model  {out}"
-    terminal.tell(told, mapping={"directory": str(out), "report": report.to_mapping()})
-
-
-def _refuse_occupied(out: Path) -> None:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise OutputError(
-            f"{out} holds something already; a merged model goes to a new directory", path=out
-        )
+    done = export_merged(
+        model, out, tokenizer=tokenizer, probe=probe_for(model), overwrite=force, shard=shard
+    )
+    told = f"{done.merge}\n{done}\n\nmerged model  {out}"
+    terminal.tell(told, mapping={"directory": str(out), **done.to_mapping()})

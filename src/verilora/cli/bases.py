@@ -80,18 +80,6 @@ def _refuse_new_weights(base: str, kind: str, *, missing: Any, contents: Content
         )
 
 
-def save_model(model: Any, tokenizer: Any, *, directory: Path) -> None:
-    """Writes the model, and the tokenizer if there is one, as transformers reads them."""
-    with quiet_transformers():
-        model.save_pretrained(directory)
-        if tokenizer is not None:
-            tokenizer.save_pretrained(directory)
-    # safetensors makes its file for the owner alone; the config has the user's own rights.
-    mode = (directory / "config.json").stat().st_mode
-    for path in directory.iterdir():
-        path.chmod(mode)
-
-
 def probe_for(model: nn.Module) -> dict[str, torch.Tensor] | None:
     """One small batch that the model answers; None if none is known."""
     for batch in (getattr(model, "dummy_inputs", None), {"input_ids": torch.arange(8)[None]}):
