@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from verilora.errors import DataError, ModelError, RecipeError
+from verilora.errors import DataError, MissingExtraError, ModelError, RecipeError
 from verilora.records.recipe import Recipe
 from verilora.train.material import gather
 
@@ -113,6 +113,35 @@ def test_what_a_task_could_only_ignore_is_refused(
     training = recipe.training.replace(**changes.get("training", {}))
     with pytest.raises(RecipeError, match=told):
         gather(recipe.replace(training=training, generation=changes.get("generation")))
+
+
+def test_scores_want_completions_and_a_way_to_write(make_causal: Callable[..., Recipe]) -> None:
+    scored = {"metrics": ["perplexity", "bleu"]}
+    with pytest.raises(RecipeError, match="names bleu, measured on what the model writes: say how"):
+        gather(make_causal(task=scored))
+    assert gather(make_causal(task=scored, generation={"max_new_tokens": 4})).dataset.task.written
+    with pytest.raises(RecipeError, match="names bleu, measured against completions: name their"):
+        gather(make_causal(form="text", task=scored))
+
+
+def test_a_score_without_its_program_is_told_before_anything_is_read(
+    make_causal: Callable[..., Recipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    asked = make_causal(task={"metrics": ["perplexity", "meteor"]}, generation={})
+    with pytest.raises(MissingExtraError, match="no `java` on the PATH"):
+        gather(asked)
+
+
+def test_a_named_task_is_of_its_kind(tmp_path: Path, make_causal: Callable[..., Recipe]) -> None:
+    rows = "mr,ref\nname[A],A dog\nname[A],A man\n"
+    for name in ("trainset", "devset"):
+        (tmp_path / f"{name}.csv").write_text(rows, "utf-8")
+    recipe = make_causal(generation={"max_new_tokens": 4})
+    named = recipe.replace(task={"name": "e2e", "data": str(tmp_path)})
+    assert gather(named).train.stops == gather(named).validation.stops != ()
+    with pytest.raises(RecipeError, match="head_dropout is for a new head"):
+        gather(named.replace(training=named.training.replace(head_dropout=0.1)))
 
 
 def test_a_regression_has_nothing_to_smooth(regression: Callable[..., Recipe]) -> None:

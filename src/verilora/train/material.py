@@ -106,12 +106,12 @@ def _refuse_unscored(recipe: Recipe, task: Task) -> None:
     faults = []
     if not task.written:
         return
-    told = f"task.metrics names {', '.join(task.written)}, which"
+    told = f"task.metrics names {', '.join(task.written)}, measured"
     if not task.label_column:
-        faults.append(f"{told} are measured against completions: name their column in label_column")
+        faults.append(f"{told} against completions: name their column in label_column")
     if recipe.generation is None:
         faults.append(
-            f"{told} are measured on what the model writes: say how it writes "
+            f"{told} on what the model writes: say how it writes "
             "(--set generation.max_new_tokens=64), or name other metrics"
         )
     if faults:
