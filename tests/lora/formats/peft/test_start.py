@@ -187,3 +187,22 @@ def test_magnitudes_beyond_are_a_difference(saved: Path) -> None:
 def test_a_model_without_an_adapter_has_no_start(saved: Path) -> None:
     with pytest.raises(StateError):
         open_start(Tower(2), saved, head=["head"])
+
+
+def test_another_kind_of_start_is_told_as_such(tmp_path: Path) -> None:
+    config = LoraConfig(2, target_modules=("0",))
+
+    def net(init: str) -> nn.Module:
+        torch.manual_seed(0)
+        return attach(nn.Sequential(nn.Linear(6, 6)), config.replace(init=init))
+
+    for name in ("pissa", "kaiming"):
+        save_adapter(net(name), tmp_path / name)
+    (told,) = open_start(net("kaiming"), tmp_path / "pissa", head=()).differences
+    assert 'began with init "pissa", and "kaiming" is asked for' in told
+    (told,) = open_start(net("pissa"), tmp_path / "kaiming", head=()).differences
+    assert 'began with init "kaiming", and "pissa" is asked for' in told
+    start = open_start(net("pissa"), tmp_path / "pissa", head=())
+    assert start.differences == ()
+    start.fill()
+    assert torch.equal(start.model(torch.ones(1, 6)), net("pissa")(torch.ones(1, 6)))

@@ -32,6 +32,7 @@ from verilora.lora.formats.peft.names import (
 from verilora.lora.formats.peft.sidecar import layer_faults
 from verilora.lora.formats.peft.sites import Factors, factors_of, named_updates
 from verilora.lora.formats.peft.values import Values
+from verilora.lora.starts.choose import RESIDUAL
 from verilora.records.digests import digest_file
 
 
@@ -152,6 +153,15 @@ def _other_whole(comparison: Comparison) -> Iterator[str]:
 
 
 def _other_scales(inventory: Inventory, folder: Folder) -> Iterator[str]:
+    started = any(part.started for site in inventory.sites for part in site.parts)
+    there = folder.sidecar is not None and folder.sidecar.config.init in RESIDUAL
+    if started != there and folder.sidecar is not None:
+        yield (
+            f'the file\'s updates began with init "{folder.sidecar.config.init}", and '
+            f'"{inventory.config.init}" is asked for: one is stored with the pair that it began '
+            "with, and the other is not"
+        )
+        return
     stated, root = folder.stated, inventory.config.scale_rule == "rslora"
     pairs = [(b, stated.rank_of(b.target), stated.alpha_of(b.target)) for b in inventory.blocks]
     yield from _grouped("rank", ((b.target, rank, b.rank) for b, rank, _ in pairs))
