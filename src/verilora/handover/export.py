@@ -6,6 +6,7 @@ and answer a probe as base and adapter did.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ class Export:
 
 def export_merged(
     model: Any,
-    directory: Path,
+    directory: str | os.PathLike[str],
     *,
     tokenizer: Any = None,
     probe: Any = None,
@@ -80,15 +81,16 @@ def export_merged(
     """
     if not _SHARD.fullmatch(shard):
         raise ConfigError("files of weights", [f"shard is {shard!r}; a size such as 5GB is wanted"])
-    _refuse_foreign(directory, overwrite=overwrite)
+    path = Path(directory)
+    _refuse_foreign(path, overwrite=overwrite)
     before = None if probe is None else answer(model, probe)
     report = merge(model)
-    with staged_directory(directory, overwrite=overwrite) as stage:
+    with staged_directory(path, overwrite=overwrite) as stage:
         _write(model, tokenizer, stage=stage, shard=shard)
         again = _read(model, stage)
         tensors = _refuse_other(model, again)
         found = None if before is None else _compare(before, answer(again, probe), model=model)
-        files = tuple((path.name, path.stat().st_size) for path in sorted(stage.iterdir()))
+        files = tuple((file.name, file.stat().st_size) for file in sorted(stage.iterdir()))
     return Export(report, files, tensors, *(found or (None, None, None)))
 
 
