@@ -154,7 +154,7 @@ def show_id(
     terminal.tell(identity, mapping={"id": identity, **parts, "statement": statement})
 
 
-def new(  # limit: one parameter for each option of the command
+def new(
     terminal: Terminal,
     file: Given = None,
     *,

@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
     )(combine)
 
 
-def combine(  # limit: one parameter for each option of the command
+def combine(
     terminal: Terminal,
     adapters: Adapters,
     *,

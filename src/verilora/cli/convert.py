@@ -64,7 +64,7 @@ def register(app: typer.Typer) -> None:
     )(convert)
 
 
-def convert(  # limit: one parameter for each option of the command
+def convert(
     terminal: Terminal,
     adapter: Source,
     *,

@@ -153,7 +153,7 @@ def list_keys(
     terminal.tell("\n\n".join(tables), mapping=mapping)
 
 
-def trust(  # limit: one parameter for each option of the command
+def trust(
     terminal: Terminal,
     keys: Wanted = None,
     *,
@@ -192,7 +192,7 @@ def trust(  # limit: one parameter for each option of the command
     terminal.tell(f"{_trust_told(made)}\n\n{desk.file}", mapping=made.to_mapping())
 
 
-def revoke(  # limit: one parameter for each option of the command
+def revoke(
     terminal: Terminal,
     key: Annotated[str, typer.Argument(metavar="KEY", show_default=False, help="Its name or id.")],
     *,

@@ -40,7 +40,7 @@ def register(app: typer.Typer) -> None:
     )(plan)
 
 
-def plan(  # limit: one parameter for each option of the command
+def plan(
     terminal: Terminal,
     recipe: RecipeOrTarget,
     *,

@@ -95,7 +95,7 @@ def register(app: typer.Typer) -> None:
     )(reproduce)
 
 
-def reproduce(  # limit: one parameter for each option of the command
+def reproduce(
     terminal: Terminal,
     target: TargetName,
     *,

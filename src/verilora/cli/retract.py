@@ -22,7 +22,7 @@ TrustFile = Annotated[
 ]
 
 
-def retract(  # limit: one parameter for each option of the command
+def retract(  # limit: a command, registered with its group; one parameter an option
     terminal: Terminal,
     name: Annotated[
         str,

@@ -58,7 +58,7 @@ def register(app: typer.Typer) -> None:
     )(evaluate)
 
 
-def train(  # limit: one parameter for each option of the command
+def train(
     terminal: Terminal,
     recipe: RecipeName,
     *,

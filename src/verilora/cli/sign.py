@@ -43,7 +43,7 @@ def register(app: typer.Typer) -> None:
     )(sign)
 
 
-def sign(  # limit: one parameter for each option of the command
+def sign(
     terminal: Terminal,
     path: Signed,
     *,

@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
     )(export)
 
 
-def serve(  # limit: one parameter for each option of the command
+def serve(
     terminal: Terminal,
     *,
     database: Database = None,
