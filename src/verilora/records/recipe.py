@@ -100,7 +100,7 @@ class TrainingSection(Growing):
     """How the adapter is trained. AdamW; one step sees `batch_size` examples."""
 
     LATER: ClassVar[frozenset[str]] = frozenset(
-        {"packing", "label_smoothing", "learning_rate_ratio", "frozen_a"}
+        {"packing", "label_smoothing", "learning_rate_ratio", "frozen_a", "base_dropout"}
     )
 
     method: Literal["lora", "head", "full"] = "lora"
@@ -125,6 +125,8 @@ class TrainingSection(Growing):
     """Gradients are scaled down to this L2 norm; None for no clipping."""
     head_dropout: float | None = Field(default=None, ge=0, lt=1)
     """Share of the head's input set to zero while training; None: what the base itself says."""
+    base_dropout: float | None = Field(default=None, ge=0, lt=1)
+    """Dropout inside a causal language model while training; None: what the base itself says."""
     max_length: int = Field(default=128, ge=2)
     """Tokens; longer texts are cut, and counted."""
     precision: Literal["float32", "bfloat16"] = "float32"

@@ -22,6 +22,7 @@ from transformers import (
 from verilora.data.tasks import CAUSAL, Task
 from verilora.errors import ModelError
 from verilora.records.recipe import Recipe
+from verilora.train.base_dropout import set_base_dropout, verify_base_dropout
 from verilora.train.head import set_head_dropout, verify_head_dropout
 from verilora.train.material import Material
 from verilora.train.objective import REGRESSION
@@ -60,6 +61,7 @@ def load_model(material: Material, device: torch.device) -> tuple[PreTrainedMode
     _refuse_other_architecture(recipe, model, new=new)
     if task.kind == CAUSAL:
         _refuse_headless(recipe, new=new)
+        verify_base_dropout(model, recipe)
         return model, ()
     verify_head_dropout(model, recipe)
     return model, head_paths(model, new)
@@ -93,6 +95,8 @@ def model_config(material: Material, device: torch.device) -> Any:
         set_head_dropout(config, recipe)
         if config.pad_token_id is None:
             config.pad_token_id = material.tokenizer.pad_token_id
+    else:
+        set_base_dropout(config, recipe)
     if device.type == "cpu" and recipe.training.max_length <= MANUAL_ATTENTION_LENGTH:
         config._attn_implementation = "eager"
     return config

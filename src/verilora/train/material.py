@@ -132,6 +132,8 @@ def _refuse_misplaced(recipe: Recipe, task: Task) -> None:
         "completions, messages_column conversations)": recipe.generation and causal and not prompts,
         "training.head_dropout is for a new head, and a causal-lm has its own": causal
         and training.head_dropout is not None,
+        "training.base_dropout is for the base of a causal-lm": not causal
+        and training.base_dropout is not None,
         'training.method "head" trains a new head, and a causal-lm has its own': causal
         and training.method == "head",
     }

@@ -32,6 +32,7 @@ FIELDS: dict[Dimension, tuple[str, ...]] = {
         "adapter.modules_to_save",
         "training.head_dropout",
         "training.frozen_a",
+        "training.base_dropout",
     ),
     "optimiser": (
         "training.learning_rate",
@@ -100,6 +101,7 @@ PHRASES = {
     "training.max_steps": "{} steps at most",
     "training.batch_size": "batches of {}",
     "training.frozen_a": "A frozen: {}",
+    "training.base_dropout": "dropout {} inside the base",
     "generation.beams": "{} beams",
     "generation.no_repeat_ngram_size": "no {} tokens twice",
     "generation.max_new_tokens": "{} new tokens at most",
@@ -140,6 +142,8 @@ def _told(field: str, value: Any) -> str:
     name = field.partition(".")[2].replace("_", " ")
     if field == "training.evaluate_every":
         return "evaluated every epoch" if value == "epoch" else f"evaluated every {value} steps"
+    if field == "training.base_dropout" and value is None:
+        return "the base's own dropout inside it"
     if field == "training.head_dropout" and value is None:
         return "the base's own dropout in the head"
     if field == "training.epochs":
