@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from verilora.lora import attach, explain, merge
-from verilora.lora.reads import modules_read, weights_read
+from verilora.lora.reads import modules_asked, modules_read, weights_read
 from verilora.records.adapter import LoraConfig
 
 
@@ -118,3 +118,17 @@ def test_wavlm_carries_the_adapter(train: Callable[..., nn.Module]) -> None:
         assert {layer.way for layer in explain(model)} == {"weight"}
         assert (carried - base).abs().max() > 1e-3
         assert merge(model, x).probe_difference is not None
+
+
+def test_what_is_asked_of_a_weight_without_its_values_is_found() -> None:
+    class Asks(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner, self.other = nn.Linear(2, 2), nn.Linear(2, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.other(self.inner(x.to(self.inner.weight.dtype)))
+
+    model = Asks()
+    assert modules_asked(model) == {id(model.inner)}
+    assert modules_read(model) == set()

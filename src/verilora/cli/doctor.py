@@ -34,6 +34,10 @@ EXTRAS = {
     ),
     "tensorboard": ("curves in TensorBoard", "pip install 'verilora[tensorboard]'"),
     "pycocoevalcap": ("METEOR, with Java", "pip install 'verilora[meteor]'"),
+    "bitsandbytes": (
+        "a base in 4 or 8 bits",
+        "pip install 'verilora[quantised]'",
+    ),
     "pypdf": ("papers as PDF, for their quotes", "pip install 'verilora[pdf]'"),
     "fastapi": ("pages of a registry", "pip install 'verilora[web]'"),
     "psycopg": ("a registry in PostgreSQL", "pip install 'verilora[postgres]'"),

@@ -4,7 +4,8 @@ from verilora.lora.attach import adapter_parameters, attach, detach
 from verilora.lora.base_only import BaseOnly, base_only
 from verilora.lora.digests import base_digests
 from verilora.lora.explain import Explanation, explain
-from verilora.lora.merge import MergeReport, merge, unmerge
+from verilora.lora.merge import merge, unmerge
+from verilora.lora.merged import MergeReport
 
 __all__ = [
     "BaseOnly",

@@ -23,7 +23,7 @@ from verilora.lora.attachment import (
 )
 from verilora.lora.biases import biases_to_train
 from verilora.lora.blueprint import Blueprint, draw_blueprints
-from verilora.lora.digests import has_values, tensor_digest
+from verilora.lora.fingerprint import has_values, tensor_digest
 from verilora.lora.layers import Adapted, adapt, has_own_class, restore
 from verilora.lora.merge import unmerge
 from verilora.lora.starts import beginner, blank

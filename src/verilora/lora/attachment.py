@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from verilora.errors import StateError
+from verilora.lora.quantised.reading import is_scale
 from verilora.lora.switch import Switch
 from verilora.lora.update import UpdateSet
 from verilora.records.adapter import LoraConfig
@@ -128,16 +129,26 @@ def base_tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     attachment = attachment_of(model)
     whole = [model.get_submodule(path) for path in attachment.whole]
     trained = {id(inner) for module in whole for inner in module.modules()}
-    state = model.state_dict(keep_vars=True)
+    state = _state(model, attachment)
     # What a start replaced is kept from before it; a merge keeps what it replaced it with.
     before = kept_bits(model)
     before |= {id(state[n]): bits for n, bits in attachment.originals.items() if n in state}
     for name, tensor in state.items():
         holder = _holder(model, name)
         if isinstance(tensor, Tensor) and not (
-            id(holder) in trained or is_adapter_name(model, name)
+            id(holder) in trained or is_adapter_name(model, name) or is_scale(model, name)
         ):
             yield name, before.get(id(tensor), tensor).detach()
+
+
+def _state(model: nn.Module, attachment: Attachment) -> dict[str, Tensor]:
+    """The state dict, with quantised weights as they are when not merged."""
+    state = model.state_dict(keep_vars=True)
+    for path in attachment.layers:
+        packed = updates_of(model, path).packed
+        if packed is not None:
+            state.update({f"{path}.{name}": tensor for name, tensor in packed.tensors.items()})
+    return state
 
 
 def _holder(model: nn.Module, name: str) -> nn.Module | None:

@@ -18,6 +18,8 @@ from verilora.lora.layers import (
     is_conv1d_of_gpt2,
 )
 from verilora.lora.layout import Layout, is_floating
+from verilora.lora.quantised import foreign
+from verilora.lora.quantised.reading import is_packed, is_transposed, shape_of, weight_of
 from verilora.lora.starts import Begin, Place, Start
 from verilora.lora.targets import Match, Resolved, Ways
 from verilora.lora.update import LowRankUpdate, UpdateSet
@@ -55,8 +57,7 @@ class Blueprint:
         """Updates with the values that `begin` gives them, on the device of the weight."""
         updates, replaced = {}, {}
         for name, layout in self.layouts.items():
-            weight = module._parameters[layout.parameter]
-            assert weight is not None
+            weight = weight_of(module, layout.parameter)
             place = self._place(name, weight=weight, config=config)
             start = begin(place)
             updates[name] = self._update(place, start, config=config)
@@ -131,6 +132,8 @@ def refuse_module(model: nn.Module, path: str, *, parameter: str = "weight") -> 
         return f"{name} is not a plain parameter (parametrized or replaced); adapt it before that"
     if isinstance(weight, nn.UninitializedParameter):
         return f"{name} has no shape yet; run the model once before"
+    if is_packed(module) and parameter == "weight":
+        return foreign.refuse(module, path)
     if not is_floating(weight):
         return f"{name} is stored as {weight.dtype}; a floating-point weight is wanted"
     if hasattr(type(weight), "__tensor_flatten__"):
@@ -160,9 +163,27 @@ def _refuse(model: nn.Module, match: Match, *, config: LoraConfig, ways: Ways) -
     if not match.path:
         return f"'{match.parameter}' belongs to the model itself, whose class must stay"
     fault = refuse_module(model, match.path, parameter=match.parameter)
+    fault = fault or _refuse_packed(model, match, config=config, ways=ways)
     if fault is None and config.dropout:
         return refuse_dropout(model, match.path, way=_way(match, ways))
     return fault
+
+
+def _refuse_packed(model: nn.Module, match: Match, *, config: LoraConfig, ways: Ways) -> str | None:
+    """Why a quantised weight cannot be adapted so, or None."""
+    if not is_packed(model.get_submodule(match.path)):
+        return None
+    if _way(match, ways) is WeightAdapted:
+        return (
+            f"{match.path} is quantised, and can be adapted only where it is called as a layer; "
+            "exclude it, or keep the base whole"
+        )
+    if config.init == "loftq":
+        return (
+            f'{match.path} is quantised already, and init "loftq" quantises the base itself; keep '
+            "the base whole, or take another init"
+        )
+    return None
 
 
 def refuse_dropout(model: nn.Module, path: str, *, way: type[Adapted]) -> str | None:
@@ -193,10 +214,8 @@ def _add_layouts(
     blueprint: Blueprint, model: nn.Module, *, match: Match, config: LoraConfig
 ) -> str | None:
     """Adds the layouts of the match; the fault that forbids it, or None."""
-    weight = model.get_submodule(match.path)._parameters[match.parameter]
-    assert weight is not None
     try:
-        layouts = _layouts(model, match, weight=weight, config=config)
+        layouts = _layouts(model, match, config=config)
     except PartsError as error:
         return str(error)
     for name, layout in layouts.items():
@@ -215,11 +234,9 @@ def _add_layouts(
     return None
 
 
-def _layouts(
-    model: nn.Module, match: Match, *, weight: Tensor, config: LoraConfig
-) -> dict[str, Layout]:
+def _layouts(model: nn.Module, match: Match, *, config: LoraConfig) -> dict[str, Layout]:
     module = model.get_submodule(match.path)
-    shape = tuple(weight.shape)
+    shape = shape_of(module, match.parameter)
     key = next((k for name in match.names if (k := fused_key(name, config))), None)
     if match.bare and len(shape) == 3 and key is None and not isinstance(module, CONVOLUTIONS):
         turned = bool(getattr(module, "is_transposed", False))
@@ -242,4 +259,4 @@ def _layouts(
 
 def stores_transposed(module: nn.Module) -> bool:
     """True for the layers whose weight is [in, out]: embeddings and GPT-2's Conv1D."""
-    return isinstance(module, nn.Embedding) or is_conv1d_of_gpt2(module)
+    return isinstance(module, nn.Embedding) or is_conv1d_of_gpt2(module) or is_transposed(module)

@@ -19,7 +19,10 @@ from verilora.lora.algebra.small import (
 from verilora.lora.attachment import attachment_of, each_update_set, kept_bits, updates_of
 from verilora.lora.layers import WeightAdapted
 from verilora.lora.layout import Layout
-from verilora.lora.update import LowRankUpdate
+from verilora.lora.quantised.reading import scalars, scheme_of, weight_of
+from verilora.lora.update import LowRankUpdate, UpdateSet
+
+_DTYPES = ("float64", "float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class LayerExplanation:
     """Of the update in it: "weight", a fused part, or a parameter."""
     kind: str
     """Class of the module before it was adapted."""
+    base: str
+    """How its weight is kept: the dtype, or "nf4" or "int8" for a quantised one."""
     way: str
     """How it computes: "output" (adds to it) or "weight" (reads base + update)."""
     rule: str
@@ -119,7 +124,7 @@ def explain(model: nn.Module) -> Explanation:
         whole=attachment.whole,
         adapter_parameters=sum(layer.parameters for layer in layers),
         whole_parameters=sum(p.numel() for p in whole),
-        total_parameters=sum(p.numel() for p in model.parameters() if id(p) not in own),
+        total_parameters=sum(n for key, n in scalars(model).items() if key not in own),
     )
 
 
@@ -158,6 +163,7 @@ def _explain_update(
         path=path,
         name=name,
         kind=layer.kind,
+        base=_kept_as(module, name=update.layout.parameter),
         way="weight" if isinstance(module, WeightAdapted) else "output",
         rule=layer.rules[name],
         rank=update.rank,
@@ -193,9 +199,20 @@ def rescaled_norm(update: LowRankUpdate, base: Tensor) -> float:
 
 def _base_matrix(module: nn.Module, layout: Layout, *, kept: dict[int, Tensor]) -> Tensor:
     """The base's own rows of M."""
-    parameter = module._parameters[layout.parameter]
+    updates = module._modules["lora"]
+    assert isinstance(updates, UpdateSet)
+    if updates.packed is not None:
+        weight = updates.packed.values
+    else:
+        parameter = module._parameters[layout.parameter]
+        weight = kept.get(id(parameter), weight_of(module, layout.parameter))
+    return layout.matrix(weight.detach().contiguous())
+
+
+def _kept_as(module: nn.Module, *, name: str) -> str:
+    parameter = module._parameters[name]
     assert parameter is not None
-    return layout.matrix(kept.get(id(parameter), parameter).detach().contiguous())
+    return scheme_of(module) or str(parameter.dtype).removeprefix("torch.")
 
 
 def _norm(matrix: Tensor) -> float:
@@ -214,7 +231,7 @@ def _row(layer: LayerExplanation) -> tuple[str, ...]:
     path = layer.path if layer.name == "weight" else f"{layer.path} [{layer.name}]"
     return (
         path,
-        layer.kind,
+        layer.kind if layer.base in _DTYPES else f"{layer.kind} ({layer.base})",
         layer.rule,
         str(layer.rank),
         f"{layer.scale:g}",

@@ -21,6 +21,9 @@ import torch
 from torch import Tensor, nn
 
 from verilora.kernels.reference import embedding_update, linear_update, mix_channels
+from verilora.lora.quantised import foreign
+from verilora.lora.quantised.frozen import FrozenLinear
+from verilora.lora.quantised.reading import base_product, is_transposed
 from verilora.lora.update import UpdateSet
 from verilora.lora.varied import varied
 
@@ -51,7 +54,7 @@ class OutputAdapted(Adapted):
 
     def forward(self, *args: Any, **kwargs: Any) -> Tensor:
         """The base's output plus the update's."""
-        output, lora = super().forward(*args, **kwargs), self.lora  # type: ignore[misc]
+        output, lora = self.lora_plain(*args, **kwargs), self.lora
         if lora.merged:
             lora.refuse_training(self.lora_base.__name__)
             return output
@@ -61,6 +64,10 @@ class OutputAdapted(Adapted):
         if lora.plain:
             return output + self.lora_update(self.lora_dropped(x), output)
         return varied(self, x, output=output)
+
+    def lora_plain(self, *args: Any, **kwargs: Any) -> Tensor:
+        """The base's own answer."""
+        return super().forward(*args, **kwargs)  # type: ignore[misc]
 
     def lora_update(self, x: Tensor, output: Tensor, *, start: bool = False) -> Tensor:
         """scale · BAx, of the trained pair or the start's, in the shape of the base's `output`."""
@@ -90,6 +97,25 @@ class Conv1DAdapted(LinearAdapted):
     """GPT-2's Conv1D: a linear layer that stores its weight as [in, out]."""
 
     lora_transposed = True
+
+
+class PackedAdapted(LinearAdapted):
+    """A linear layer whose weight is kept in 4 or 8 bits; running it changes nothing of it."""
+
+    @property
+    def lora_transposed(self) -> bool:  # type: ignore[override]
+        """As the weight was stored before it was packed."""
+        return is_transposed(self)  # type: ignore[arg-type]
+
+    def lora_plain(self, input: Tensor) -> Tensor:
+        """The product with the packed weight, or while merged with the whole one."""
+        return base_product(self, input)
+
+    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+        if self._parameters["weight"].is_floating_point():  # type: ignore[attr-defined]
+            nn.Module._save_to_state_dict(self, destination, prefix, keep_vars)  # type: ignore[arg-type]
+        else:
+            super()._save_to_state_dict(destination, prefix, keep_vars)  # type: ignore[misc]
 
 
 class EmbeddingAdapted(OutputAdapted):
@@ -147,7 +173,7 @@ class WeightAdapted(Adapted):
             updates.seen = before
 
 
-_WAYS = (Conv1DAdapted, LinearAdapted, EmbeddingAdapted, ConvAdapted, WeightAdapted)
+_WAYS = (Conv1DAdapted, PackedAdapted, LinearAdapted, EmbeddingAdapted, ConvAdapted, WeightAdapted)
 
 
 def adapt(module: nn.Module, way: type[Adapted], *, updates: UpdateSet, owner: bool = True) -> None:
@@ -224,6 +250,11 @@ def is_conv1d_of_gpt2(module: nn.Module) -> bool:
 
 
 def _known_way(module: nn.Module) -> tuple[type[nn.Module], type[Adapted]] | None:
+    if isinstance(module, FrozenLinear):
+        return FrozenLinear, PackedAdapted
+    kind = foreign.kind_of(module)
+    if kind is not None:
+        return next(c for c in type(module).__mro__ if c.__name__ == kind), PackedAdapted
     if isinstance(module, nn.Linear):
         return nn.Linear, LinearAdapted
     if isinstance(module, nn.Embedding):

@@ -6,8 +6,8 @@ when it would not be finite, or when the model's answer to a probe differs by mo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,8 +17,12 @@ from verilora.errors import MergeError, StateError
 from verilora.kernels.magnitude import Pair
 from verilora.kernels.reference import dense_update
 from verilora.lora.attachment import attachment_of, each_update_set, is_merged, updates_of
+from verilora.lora.fingerprint import has_values
+from verilora.lora.merged import MergedWeight, MergeReport
 from verilora.lora.probe import answer, difference
-from verilora.lora.update import LowRankUpdate
+from verilora.lora.quantised.exchange import exchange, put_back
+from verilora.lora.quantised.reading import computes_in, is_packed, scheme_of, weight_of
+from verilora.lora.update import LowRankUpdate, UpdateSet
 
 # Greatest difference allowed between the answers before and after, as a share of the greatest
 # answer: rounding of the weights' dtype, carried through a deep model.
@@ -27,59 +31,21 @@ TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-4, torch.float16: 2e-2, tor
 PIECE = 1 << 20
 
 
-@dataclass(frozen=True)
-class MergedWeight:
-    """One weight after merging. Errors and sizes are Frobenius norms."""
-
-    name: str
-    dtype: str
-    update_norm: float
-    """‖ΔW‖: of scale · BA, or of what a start's pair and DoRA's norms make of it."""
-    rounding_error: float
-    """‖merged − (W + ΔW)‖, judged in float64: what the weight's dtype cannot hold."""
-
-    @property
-    def lost(self) -> float:
-        """Share of the update that rounding took: rounding_error / update_norm."""
-        return self.rounding_error / self.update_norm if self.update_norm else 0.0
-
-
-@dataclass(frozen=True)
-class MergeReport:
-    """What a merge did, weight by weight, and to the answer on the probe batch."""
-
-    weights: tuple[MergedWeight, ...]
-    probe_difference: float | None = None
-    """Greatest absolute difference of the answers, divided by the greatest answer."""
-    tolerance: float | None = None
-
-    def to_mapping(self) -> dict[str, Any]:
-        """Plain JSON data."""
-        return {
-            "weights": [{**vars(weight), "lost": weight.lost} for weight in self.weights],
-            "probe_difference": self.probe_difference,
-            "tolerance": self.tolerance,
-        }
-
-    def __str__(self) -> str:
-        width = max((len(weight.name) for weight in self.weights), default=6)
-        lines = [f"{'weight':<{width}}  {'dtype':<8}  {'update':>10}  {'rounding':>10}  lost"]
-        lines += [
-            f"{w.name:<{width}}  {w.dtype:<8}  {w.update_norm:>10.3e}  "
-            f"{w.rounding_error:>10.3e}  {w.lost:.2%}"
-            for w in self.weights
-        ]
-        if self.probe_difference is not None:
-            lines.append(f"probe: {self.probe_difference:.2e} (allowed {self.tolerance:.0e})")
-        return "\n".join(lines)
-
-
-def merge(model: nn.Module, probe: Any = None, *, tolerance: float | None = None) -> MergeReport:
+def merge(
+    model: nn.Module,
+    probe: Any = None,
+    *,
+    tolerance: float | None = None,
+    requantise: bool = False,
+) -> MergeReport:
     """Adds every update into its base weight, in place; the bits from before are kept aside.
 
     Each weight is summed in float32 and rounded once to its own dtype. `probe` is a batch (a dict
     of keyword arguments, a tuple of arguments, or one tensor); the model must answer it as before
     within `tolerance` (by default by the weights' dtype: 1e-4 for float32, 0.1 for bfloat16).
+    A quantised layer becomes a whole one with W + ΔW in the dtype that W had before it was packed;
+    with `requantise` the sum is packed again by the layer's own scheme, which costs about as much
+    as the first time: the error is in the report, and the probe is told but not judged.
     Costs a copy of each adapted weight until `unmerge`.
     Raises MergeError, with the model as it was, if a merge would be wrong; StateError if merged.
     """
@@ -87,14 +53,19 @@ def merge(model: nn.Module, probe: Any = None, *, tolerance: float | None = None
     if is_merged(model):
         raise StateError("the model is merged already; call unmerge(model) first")
     before = None if probe is None else answer(model, probe)
+    coarsest = [_computes_in(model, path) for path in attachment_of(model).layers]
     try:
         weights = tuple(
-            weight for path in attachment_of(model).layers for weight in _merge_module(model, path)
+            weight
+            for path in attachment_of(model).layers
+            for weight in _merge_module(model, path, requantise=requantise)
         )
         _refuse_lost(model, weights)
         if before is None:
             return MergeReport(weights)
-        allowed = tolerance if tolerance is not None else _tolerance(weights)
+        allowed = tolerance
+        if allowed is None:
+            allowed = math.inf if requantise else _tolerance(coarsest)
         return _compare(weights, difference(before, answer(model, probe)), allowed=allowed)
     except BaseException:
         _restore_bits(model)
@@ -114,8 +85,11 @@ def unmerge(model: nn.Module) -> nn.Module:
 
 
 @torch.no_grad()
-def _merge_module(model: nn.Module, path: str) -> Iterator[MergedWeight]:
+def _merge_module(model: nn.Module, path: str, *, requantise: bool) -> Iterator[MergedWeight]:
     module, updates = model.get_submodule(path), updates_of(model, path)
+    if is_packed(module):
+        yield _merge_packed(module, updates, path=path, requantise=requantise)
+        return
     for name in updates.parameters_updated():
         parameter = module._parameters[name]
         assert parameter is not None
@@ -127,6 +101,23 @@ def _merge_module(model: nn.Module, path: str) -> Iterator[MergedWeight]:
             holder.data = merged
         yield MergedWeight(f"{path}.{name}", _told(parameter.dtype), norm, error)
     updates.merged = True
+
+
+def _merge_packed(
+    module: nn.Module, updates: UpdateSet, *, path: str, requantise: bool
+) -> MergedWeight:
+    parameter = module._parameters["weight"]
+    if parameter is None or not has_values(parameter):
+        raise MergeError(f"{path}.weight has no values (meta device)", path=path)
+    weight, name = weight_of(module), f"{path}.weight"
+    merged, norm, error = _summed(weight, updates.of("weight"), name=name)
+    told = _told(merged.dtype)
+    updates.packed = exchange(module, merged, packed=requantise)
+    updates.merged = True
+    if requantise:
+        told = scheme_of(module) or told
+        error = torch.linalg.vector_norm(_wide(weight_of(module)) - _wide(merged)).item()
+    return MergedWeight(name, told, norm, error)
 
 
 def _summed(
@@ -220,6 +211,9 @@ def _holders(model: nn.Module, path: str, *, name: str) -> list[nn.Parameter]:
 
 def _restore_bits(model: nn.Module) -> None:
     for path, updates in each_update_set(model):
+        if updates.packed is not None:
+            put_back(model.get_submodule(path), updates.packed)
+            updates.packed = None
         for name, bits in updates.kept.items():
             first = _holders(model, path, name=name)[0]
             # The model may have moved since: the bits follow it, one tensor for all holders.
@@ -243,13 +237,22 @@ def _refuse_lost(model: nn.Module, weights: tuple[MergedWeight, ...]) -> None:
 
 def _is_unchanged(model: nn.Module, name: str) -> bool:
     path, _, parameter = name.rpartition(".")
-    module = model.get_submodule(path)
-    kept = module.lora.kept[parameter]  # type: ignore[union-attr]
+    module, updates = model.get_submodule(path), updates_of(model, path)
+    if updates.packed is not None:
+        return not updates.packed.changed
+    kept = updates.kept[parameter]
     return torch.equal(module._parameters[parameter], kept)  # type: ignore[arg-type]
 
 
-def _tolerance(weights: tuple[MergedWeight, ...]) -> float:
-    return max(TOLERANCES[getattr(torch, weight.dtype)] for weight in weights)
+def _computes_in(model: nn.Module, path: str) -> list[torch.dtype]:
+    module, updates = model.get_submodule(path), updates_of(model, path)
+    if is_packed(module):
+        return [computes_in(module), weight_of(module).dtype]
+    return [module._parameters[name].dtype for name in updates.parameters_updated()]  # type: ignore[union-attr]
+
+
+def _tolerance(dtypes: Sequence[Sequence[torch.dtype]]) -> float:
+    return max(TOLERANCES[dtype] for own in dtypes for dtype in own)
 
 
 def _compare(weights: tuple[MergedWeight, ...], found: float, *, allowed: float) -> MergeReport:
@@ -261,4 +264,4 @@ def _compare(weights: tuple[MergedWeight, ...], found: float, *, allowed: float)
             difference=found,
             tolerance=allowed,
         )
-    return MergeReport(weights, found, allowed)
+    return MergeReport(weights, found, None if math.isinf(allowed) else allowed)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dis
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from types import CodeType, FunctionType
 from typing import Any
@@ -32,10 +32,22 @@ def modules_read(model: nn.Module) -> set[int]:
     Found in the bytecode of each class's forward and of the methods that it calls. A weight that
     reaches a reader under another name is not found.
     """
+    return _modules_met(model, weights_read)
+
+
+def modules_asked(model: nn.Module) -> set[int]:
+    """ids of the modules whose weight another module asks for its dtype, shape or the like.
+
+    The answer is another one where the weight is quantised (T5 casts to `self.wo.weight.dtype`).
+    """
+    return _modules_met(model, weights_asked)
+
+
+def _modules_met(model: nn.Module, paths: Callable[[type], Iterable[tuple[str, ...]]]) -> set[int]:
     found = set()
     for module in model.modules():
         kind = module.lora_base if isinstance(module, Adapted) else type(module)
-        for path in weights_read(kind):
+        for path in paths(kind):
             reached = _reached(module, path)
             if reached is not None:
                 found.add(id(reached))
@@ -46,6 +58,13 @@ def modules_read(model: nn.Module) -> set[int]:
 def weights_read(cls: type[nn.Module]) -> frozenset[tuple[str, ...]]:
     """The ("self_attn", "out_proj") of every `self.self_attn.out_proj.weight` that is used."""
     return frozenset(path for code in _code_of_forward(cls) for path in _paths_read(code))
+
+
+@cache
+def weights_asked(cls: type[nn.Module]) -> frozenset[tuple[str, ...]]:
+    """The ("wo",) of every `self.wo.weight.dtype`, and of the like that uses no values."""
+    codes = _code_of_forward(cls)
+    return frozenset(path for code in codes for path in _paths_read(code, values=False))
 
 
 def forward_names(model: nn.Module, name: str) -> bool:
@@ -91,13 +110,13 @@ def _with_inner(code: CodeType) -> Iterator[CodeType]:
             yield from _with_inner(constant)
 
 
-def _paths_read(code: CodeType) -> Iterator[tuple[str, ...]]:
+def _paths_read(code: CodeType, *, values: bool = True) -> Iterator[tuple[str, ...]]:
     steps = [s for s in dis.get_instructions(code) if s.opname not in ("EXTENDED_ARG", "CACHE")]
     for end, step in enumerate(steps[:-1]):
         if step.opname not in _FETCH or step.argval != "weight":
             continue
         after = steps[end + 1]
-        if after.opname in _FETCH and after.argval in ABOUT:
+        if (after.opname in _FETCH and after.argval in ABOUT) is values:
             continue
         start = end
         while start and steps[start].opname in _FETCH:

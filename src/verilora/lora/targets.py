@@ -14,6 +14,7 @@ from torch import nn
 
 from verilora.errors import TargetError, nearest
 from verilora.lora.layers import Adapted, is_conv1d_of_gpt2, way_for
+from verilora.lora.quantised import foreign
 from verilora.lora.reads import modules_read
 from verilora.records.adapter import ALL_LINEAR, LoraConfig, matches
 
@@ -97,7 +98,8 @@ def resolve(model: nn.Module, config: LoraConfig) -> Resolved:
     _check_overlap(found, search)
     _check_patterns(found, search)
     if not found and not search.faults:
-        search.faults.append("nothing is left to adapt")
+        packed = [foreign.refuse_others(m, p) for p, m in search.every.items()]
+        search.faults.append(next(filter(None, packed), "nothing is left to adapt"))
     if search.faults:
         raise TargetError("the model has no such part", search.faults)
     order = {path: index for index, path in enumerate(search.every)}
@@ -137,6 +139,9 @@ def _targets(search: _Search) -> list[Match]:
 
 def _cannot_adapt(name: str, path: str, *, search: _Search) -> str:
     kind = type(search.every[path]).__name__
+    packed = foreign.refuse_others(search.every[path], path)
+    if packed:
+        return f"target_modules '{name}': {packed}"
     inner = sorted({p.rsplit(".", 1)[-1] for p in search.ways if _inside(p, path)})
     if inner:
         return (
@@ -151,15 +156,22 @@ def _cannot_adapt(name: str, path: str, *, search: _Search) -> str:
 
 
 def _all_linear(search: _Search) -> Iterator[str]:
-    output = _output_embeddings(search.model)
-    body = getattr(search.model, "base_model_prefix", "")
+    for path in linears_of_body(search.model, search.ways):
+        if id(search.every[path]) not in search.held:
+            yield path
+
+
+def linears_of_body(model: nn.Module, paths: Iterable[str]) -> Iterator[str]:
+    """Those of the paths that lead to linear layers of the body: no head, no output embeddings."""
+    output = _output_embeddings(model)
+    body = getattr(model, "base_model_prefix", "")
     # A model with a named body keeps its task heads beside it.
-    named = body and isinstance(getattr(search.model, body, None), nn.Module)
-    for path in search.ways:
-        module = search.every[path]
+    named = body and isinstance(getattr(model, body, None), nn.Module)
+    for path in paths:
+        module = model.get_submodule(path)
         linear = isinstance(module, nn.Linear) or is_conv1d_of_gpt2(module)
         in_body = path.startswith(f"{body}.") if named else not HEAD_NAMES & set(path.split("."))
-        if linear and in_body and module is not output and id(module) not in search.held:
+        if linear and in_body and module is not output:
             yield path
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from verilora.errors import StateError
 from verilora.kernels.magnitude import Pair, row_norms
 from verilora.lora.layout import Layout
+from verilora.lora.quantised.exchange import Kept
 from verilora.lora.switch import Switch
 
 
@@ -136,6 +137,8 @@ class UpdateSet(nn.ModuleDict):
         """The attached model's: whether the updates are off (`base_only`)."""
         self.merged = False
         self.kept: dict[str, Tensor] = {}
+        self.packed: Kept | None = None
+        """The bits of a quantised layer, while merged."""
         self.seen: dict[tuple[str, bool], Tensor] | None = None
         """Effective weights read in the forward that runs now, so that each is made once."""
 

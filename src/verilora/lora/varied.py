@@ -9,6 +9,8 @@ from typing import Any
 
 from torch import Tensor
 
+from verilora.lora.quantised.reading import weight_of
+
 
 def varied(module: Any, x: Tensor, *, output: Tensor) -> Tensor:
     """The base's `output` for x with the update of an OutputAdapted module.
@@ -28,7 +30,7 @@ def varied(module: Any, x: Tensor, *, output: Tensor) -> Tensor:
     base = _without_bias(module, x, dropped=dropped, output=output)
     if start is not None:
         base = base - (start if dropped is x else module.lora_update(dropped, output, start=True))
-    weight = module._parameters["weight"]
+    weight = weight_of(module)
     factor = _shaped(module, lora.row_factors("weight", weight).flatten())
     change = factor.to(output.dtype) * change
     if start is not None:
@@ -39,7 +41,7 @@ def varied(module: Any, x: Tensor, *, output: Tensor) -> Tensor:
 def _without_bias(module: Any, x: Tensor, *, dropped: Tensor, output: Tensor) -> Tensor:
     """The base's answer to the dropped input, its bias taken away."""
     if dropped is not x:
-        output = module.lora_base.forward(module, dropped)
+        output = module.lora_plain(dropped)
     bias = getattr(module, "bias", None)
     return output if bias is None else output - _shaped(module, bias).to(output.dtype)
 

@@ -20,7 +20,7 @@ from verilora.data.tasks import Task
 from verilora.errors import ModelError, RecipeError, nearest
 from verilora.lora import attach
 from verilora.lora.attach import attach_blank
-from verilora.lora.digests import tensor_digest
+from verilora.lora.fingerprint import tensor_digest
 from verilora.lora.update import LowRankUpdate
 from verilora.records.canonical import digest_of
 from verilora.records.recipe import Recipe

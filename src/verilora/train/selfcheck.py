@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from verilora.errors import SelfCheckError
 from verilora.lora.attachment import attached_part
-from verilora.lora.digests import replaced_digests, tensor_digest
+from verilora.lora.digests import replaced_digests
+from verilora.lora.fingerprint import tensor_digest
 from verilora.lora.update import LowRankUpdate
 from verilora.records.events import SelfChecked
 from verilora.train.session import Session

@@ -10,11 +10,12 @@ from torch import Tensor, nn
 
 from verilora.errors import BaseMismatch
 from verilora.lora.attachment import base_tensors
-from verilora.lora.digests import tensor_digest
+from verilora.lora.fingerprint import tensor_digest
 from verilora.lora.formats.faults import few, legible
 from verilora.lora.formats.peft.inventory import Inventory
 from verilora.lora.formats.peft.names import PREFIX, WRAPPED, parse_factor, unwrapped
 from verilora.lora.formats.peft.sidecar import Sidecar
+from verilora.lora.quantised.reading import is_scale, source_of
 
 
 class Base:
@@ -24,6 +25,11 @@ class Base:
         self.model = model
         self.inventory = inventory
         self.tensors = dict(base_tensors(model) if attached else _unattached(model, inventory))
+
+    def digest(self, name: str) -> str:
+        """Of the tensor, or of what it was before it was quantised here."""
+        source = source_of(self.model, name)
+        return tensor_digest(self.tensors[name]) if source is None else source.digest
 
     def copies_among(self, names: Iterable[str]) -> dict[str, str]:
         """Tensor name -> state name of the base's tensors that PEFT puts beside its updates."""
@@ -61,7 +67,8 @@ def _unattached(model: nn.Module, inventory: Inventory) -> Iterator[tuple[str, T
     # Modules of several paths are left out under each of them, as base_tensors does.
     trained = {path for path, m in model.named_modules(remove_duplicate=False) if id(m) in inner}
     for name, tensor in model.state_dict(keep_vars=True).items():
-        if isinstance(tensor, Tensor) and name.rpartition(".")[0] not in trained:
+        inside = name.rpartition(".")[0] in trained
+        if isinstance(tensor, Tensor) and not (inside or is_scale(model, name)):
             yield name, tensor.detach()
 
 
@@ -79,7 +86,7 @@ def _copy_fault(name: str, copy: Tensor, *, own: Tensor) -> Iterator[str]:
 def refuse_other_base(sidecar: Sidecar, base: Base) -> None:
     """Raises BaseMismatch, with the names that differ, if the base is not the recorded one."""
     recorded, present = sidecar.base, base.tensors
-    differing = [n for n in recorded if n in present and tensor_digest(present[n]) != recorded[n]]
+    differing = [n for n in recorded if n in present and base.digest(n) != recorded[n]]
     missing = sorted(set(recorded) - set(present))
     added = sorted(set(present) - set(recorded))
     if not (differing or missing or added):

@@ -5,7 +5,8 @@
 | format | "verilora.adapter/1" |
 | config | every field of the LoraConfig |
 | files | name -> digest, of adapter_model.safetensors and adapter_config.json |
-| base | name (hub id or null), class, dtypes, digest over all, and a digest of each tensor |
+| base | name (hub id or null), class, dtypes, digest over all, and a digest of each tensor;
+| | where it was quantised here also kept: path of each such layer -> scheme |
 | layers | path -> its updates (parameter, shape, rows, rank, alpha, scale ...) and tied modules |
 | trained | false if every update is zero |
 | results | as given to save_adapter |
@@ -31,6 +32,7 @@ from verilora.lora.formats.peft.inventory import Inventory
 from verilora.lora.formats.peft.names import CONFIG, WEIGHTS
 from verilora.lora.formats.peft.naming import readable_config, wild_expressions
 from verilora.lora.formats.peft.sites import Site
+from verilora.lora.quantised.reading import dtype_told, schemes
 from verilora.records.adapter import LoraConfig
 from verilora.records.digests import digest_bytes
 
@@ -75,7 +77,7 @@ def sidecar_of(
     """The content of verilora.json for the adapter on the model. Hashes the whole base."""
     digests = base_digests(model)
     replaced = replaced_digests(model)
-    dtypes = {str(tensor.dtype).removeprefix("torch.") for _, tensor in base_tensors(model)}
+    kept = schemes(model)
     return {
         "format": FORMAT,
         "config": readable_config(model, inventory).to_mapping(),
@@ -83,9 +85,10 @@ def sidecar_of(
         "base": {
             "name": base_name(model),
             "class": type(model).__name__,
-            "dtypes": sorted(dtypes),
+            "dtypes": sorted({dtype_told(model, n, tensor=t) for n, t in base_tensors(model)}),
             "digest": digest_of_base(digests),
             "tensors": digests,
+            **({"kept": kept} if kept else {}),
         },
         "layers": {site.path: site.facts() for site in inventory.sites},
         "trained": trained,

@@ -15,6 +15,7 @@ from verilora.lora.formats.peft.forms import FormError
 from verilora.lora.formats.peft.inventory import Inventory
 from verilora.lora.formats.peft.magnitudes import magnitude_name, unpack
 from verilora.lora.formats.peft.sites import Factors
+from verilora.lora.quantised.reading import weight_of
 
 
 class Values:
@@ -53,8 +54,7 @@ class Values:
             )
 
     def _take_magnitude(self, block: Block, tensor: Tensor) -> None:
-        weight = block.site.module._parameters["weight"]
-        assert weight is not None
+        weight = weight_of(block.site.module)
         try:
             self.magnitudes[block.site.path] = unpack(block, tensor, weight=weight)
         except FormError as error:

@@ -26,6 +26,7 @@ from verilora.lora.formats.peft.sidecar import sidecar_of
 from verilora.lora.formats.peft.sites import factors_of
 from verilora.lora.formats.peft.stated import LARGEST as LARGEST_CONFIG
 from verilora.lora.formats.tensorfile import tensor_bytes
+from verilora.lora.quantised.reading import is_packed, weight_of
 
 
 def save_adapter(  # limit: results are given by place in INTERFACES
@@ -91,7 +92,9 @@ def _tensors(model: nn.Module, inventory: Inventory) -> dict[str, Tensor]:
             found[block.a_name], found[block.b_name] = block.form.pack(pairs)
             if block.rescales:
                 norms = magnitudes_of(model, block.site)
-                weight = base[f"{block.site.path}.weight"]
+                module = block.site.module
+                packed = is_packed(module)
+                weight = weight_of(module) if packed else base[f"{block.site.path}.weight"]
                 found[magnitude_name(block)] = pack(block, norms, weight=weight)
     if faults:
         raise StateError(told_together("the adapter cannot be saved", faults))
