@@ -8,13 +8,15 @@ from contextlib import contextmanager
 from verilora.cli.terminal import Terminal, console
 
 FEWEST = 500
-"""Pieces of work below which no bar is drawn."""
+"""Pieces of quick work below which no bar is drawn."""
 
 
 @contextmanager
-def counted(terminal: Terminal, title: str, *, total: int) -> Iterator[Callable[[int], None]]:
+def counted(
+    terminal: Terminal, title: str, *, total: int, fewest: int = FEWEST
+) -> Iterator[Callable[[int], None]]:
     """Gives a function that is told how many pieces of `total` are done."""
-    if total < FEWEST or not terminal.draws:
+    if total < fewest or not terminal.draws:
         yield lambda done: None
         return
     from rich.progress import (

@@ -25,6 +25,7 @@ from verilora.cli import (
     convert,
     demo,
     doctor,
+    generate,
     judge,
     keys,
     plan,
@@ -70,7 +71,8 @@ def _everywhere(*, quiet: Quiet = False, debug: Debug = False, version: Version 
 
 
 for group in (
-    *(demo, runs, adapters, convert, combine, reproduce, plan, judge, recipes, anchors, doctor),
+    *(demo, runs, adapters, convert, combine, generate),
+    *(reproduce, plan, judge, recipes, anchors, doctor),
     *(claim, cite, keys, sign, verify, registry, web),
 ):
     group.register(app)

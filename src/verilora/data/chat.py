@@ -54,6 +54,10 @@ class ChatTemplate:
             targets[len(before) : end] = upto[len(before) : end]
         return ids, targets
 
+    def prompt(self, turns: Sequence[Turn], name: str) -> list[int]:
+        """Ids of the conversation up to where the assistant is to begin. Raises DataError."""
+        return self._write(turns, name, answering=True)
+
     def stops(self) -> tuple[int, ...]:
         """Ids that end a turn: the special ones found there, and the tokenizer's end token."""
         end = self._tokenizer.eos_token_id

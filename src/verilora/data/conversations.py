@@ -68,7 +68,7 @@ def _turns(value: Any) -> tuple[Turn, ...]:
             f"the conversation is {_told(value)}; a list of turns is wanted, each "
             '{"role": "user", "content": "..."}'
         )
-    turns = tuple(_turn(one, number) for number, one in enumerate(value, 1))
+    turns = tuple(to_turn(one, number) for number, one in enumerate(value, 1))
     if all(role != ANSWERS for role, _ in turns):
         found = ", ".join(dict.fromkeys(role for role, _ in turns))
         raise ValueError(
@@ -78,7 +78,8 @@ def _turns(value: Any) -> tuple[Turn, ...]:
     return turns
 
 
-def _turn(value: Any, number: int) -> Turn:
+def to_turn(value: Any, number: int) -> Turn:
+    """(role, text) of one turn, the number'th. Raises ValueError with what is wrong in words."""
     if not isinstance(value, Mapping):
         raise ValueError(f"turn {number} is {_told(value)}; an object with role and content wanted")
     given = {key: item for key, item in value.items() if item is not None}
