@@ -136,3 +136,22 @@ def alone() -> Callable[..., Tensor]:
             return model(input_ids=ids).logits
 
     return alone
+
+
+WORDS = ("<pad>", "<bos>", "<eos>", "<unk>", "one", "two", "three", "four", "five", "six")
+TEMPLATE = "{% for m in messages %}{{ m.role[0:1] }} {{ m.content }} {% endfor %}"
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> Any:
+    """Of a few words, with a beginning, an end and a chat template."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    words = Tokenizer(models.WordLevel({w: i for i, w in enumerate(WORDS)}, unk_token="<unk>"))
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    words.post_processor = processors.TemplateProcessing(
+        single="<bos> $A", special_tokens=[("<bos>", 1)]
+    )
+    marks = {f"{w}_token": f"<{w}>" for w in ("pad", "bos", "eos", "unk")}
+    return PreTrainedTokenizerFast(tokenizer_object=words, chat_template=TEMPLATE, **marks)
