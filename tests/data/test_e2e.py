@@ -4,13 +4,16 @@ import gzip
 from pathlib import Path
 
 import pytest
+from transformers import AutoTokenizer
 
 from verilora.data.e2e import prompt_of, read_e2e
+from verilora.data.encode import encode
 from verilora.data.load import load_dataset
 from verilora.errors import DataError, RecipeError
 from verilora.records.recipe import TaskSection
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "e2e"
+GPT2 = SHARED.parent / "tokenizers" / "gpt2"
 ROW = '"name[Aromi], eatType[pub], priceRange[£20-25]","Aromi is a pub,  at £20-25."\n'
 needs_data = pytest.mark.skipif(not SHARED.is_dir(), reason="needs the E2E challenge's files")
 
@@ -147,3 +150,25 @@ def test_every_prompt_is_that_of_loras_own_file(part: str, name: str) -> None:
     assert [one.texts[0] for one in examples] == [line.partition("||")[0] for line in lines]
     bare = ["".join(line.partition("||")[2].split()) for line in lines]
     assert ["".join(one.texts[1].split()) for one in examples] == bare
+
+
+@needs_data
+@pytest.mark.skipif(not GPT2.is_dir(), reason="needs GPT-2's vocabulary")
+def test_tokens_are_as_in_loras_scripts(tmp_path: Path) -> None:
+    # context + <|endoftext|> + " " + completion + <|endoftext|>, each encoded by itself.
+    for packed, name in (("encoder.json.gz", "vocab.json"), ("vocab.bpe.gz", "merges.txt")):
+        (tmp_path / name).write_bytes(gzip.decompress((GPT2 / packed).read_bytes()))
+    (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    data = load_dataset(
+        TaskSection(name="e2e", data=str(SHARED), limit=1, validation="test", validation_limit=50)
+    )
+    found = encode(data.validation, tokenizer, max_length=512, task=data.task)
+    end = 50256
+    for example, ids, targets in zip(data.validation, found.ids, found.targets or (), strict=True):
+        prompt, text = example.texts
+        context = [*tokenizer(prompt)["input_ids"], end]
+        completion = [*tokenizer(f" {text}")["input_ids"], end]
+        assert ids == [*context, *completion]
+        assert targets == [*[-100] * len(context), *completion]
+    assert found.stops == (end,)
