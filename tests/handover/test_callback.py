@@ -125,7 +125,7 @@ def test_the_last_evaluation_is_kept_without_its_times(llama, arguments, rows):
     sidecar = Path(trainer.args.output_dir) / "adapter" / "verilora.json"
     results = json.loads(sidecar.read_text())["results"]
     logged = [e for e in trainer.state.log_history if "eval_loss" in e]
-    assert results == {"eval_loss": logged[-1]["eval_loss"], "steps": 8}
+    assert results == {"metrics": {"loss": logged[-1]["eval_loss"]}, "steps": 8}
 
 
 def test_an_update_that_nothing_reaches_is_told_at_once(llama, arguments, rows):

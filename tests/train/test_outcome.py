@@ -93,7 +93,11 @@ def test_results_hold_nothing_of_the_machine_or_the_day(opened: Callable[..., Se
         "recipe",
         "recipe_digest",
         "task",
+        "dataset",
+        "data_digest",
         "metrics",
+        "units",
+        "training",
         "seed",
         "steps",
         "train_rows",
@@ -101,6 +105,10 @@ def test_results_hold_nothing_of_the_machine_or_the_day(opened: Callable[..., Se
         "selection",
     }
     json.dumps(found, allow_nan=False)
+    assert "threads" not in found["training"]
+    assert found["training"]["learning_rate"] == session.training.learning_rate
+    assert found["units"].keys() == found["metrics"].keys()
+    assert found["dataset"] == {"name": found["task"], "type": found["task"]}
 
 
 def test_first_and_last_loss_are_means_of_a_tenth(

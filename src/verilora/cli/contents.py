@@ -127,7 +127,7 @@ def told(contents: Contents) -> str:
         rows = [(name, " × ".join(map(str, shape))) for name, shape in contents.whole]
         parts.append("trained whole\n" + aligned(rows, indent="  "))
     if contents.results:
-        rows = [(name, _short(value)) for name, value in contents.results.items()]
+        rows = [(n, _short(value)) for n, value in contents.results.items() if n != "training"]
         parts.append("results, as written beside it\n" + aligned(rows, indent="  "))
     rows = [(name, f"{size:>11,} bytes  {digest}") for name, size, digest in contents.files]
     parts.append("files\n" + aligned(rows, indent="  "))

@@ -62,12 +62,14 @@ def _save(model: nn.Module, folder: Path, *, state: TrainerState) -> None:
 def _results(state: TrainerState) -> dict[str, Any]:
     """The last evaluation: what it measured, not how long it took."""
     logged = [entry for entry in state.log_history if any(k.startswith("eval_") for k in entry)]
-    found: dict[str, Any] = {"steps": state.global_step}
-    for name, value in (logged[-1] if logged else {}).items():
-        timing = name.endswith(("_runtime", "_per_second"))
-        if name.startswith("eval_") and not timing and _is_number(value):
-            found[name] = value
-    return found
+    metrics = {
+        name.removeprefix("eval_"): value
+        for name, value in (logged[-1] if logged else {}).items()
+        if name.startswith("eval_")
+        and not name.endswith(("_runtime", "_per_second"))
+        and _is_number(value)
+    }
+    return {"steps": state.global_step, **({"metrics": metrics} if metrics else {})}
 
 
 def _is_number(value: Any) -> bool:

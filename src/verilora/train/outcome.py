@@ -11,8 +11,9 @@ from typing import Any
 import safetensors.torch
 
 from verilora.atomic import write_whole
+from verilora.data.hub import HUB_ID
 from verilora.data.metrics import majority
-from verilora.data.tasks import METRICS
+from verilora.data.tasks import GLUE, METRICS
 from verilora.lora import explain
 from verilora.lora.formats import save_adapter
 from verilora.records.canonical import digest_file
@@ -35,6 +36,8 @@ from verilora.train.session import Session
 
 LOSSES = 200
 """At most so many means of the training loss are kept in a run's record."""
+_OF_THE_MACHINE = {"threads", "start", "checkpoint_every"}
+"""Settings that name what is on one machine, or change nothing in what comes out."""
 
 
 def save_outcome(session: Session, evaluation: Evaluation, *, directory: RunDirectory) -> None:
@@ -57,12 +60,17 @@ def save_outcome(session: Session, evaluation: Evaluation, *, directory: RunDire
 def results_of(session: Session, evaluation: Evaluation) -> dict[str, Any]:
     """What is said with the adapter; nothing that differs between machines or days."""
     build = session.build
+    units = {name: METRICS[name].unit for name in evaluation.metrics}
     start = {"start": build.start} if build.start else {}
     return {
         "recipe": build.recipe.name,
         "recipe_digest": build.recipe.digest,
         "task": build.task.name,
+        "dataset": _dataset(build),
+        "data_digest": build.dataset.digest,
         "metrics": evaluation.metrics,
+        "units": units,
+        "training": session.training.model_dump(mode="json", exclude=_OF_THE_MACHINE),
         "seed": session.training.seed,
         "steps": session.step,
         "train_rows": len(build.train.examples),
@@ -70,6 +78,16 @@ def results_of(session: Session, evaluation: Evaluation) -> dict[str, Any]:
         "selection": session.training.select,
         **start,
     }
+
+
+def _dataset(build: Build) -> dict[str, str]:
+    """The data set as the hub knows it; of one's own files the task's name alone."""
+    name = build.task.name
+    if name not in GLUE:
+        return {"name": name, "type": name}
+    # MNLI has two validation sets, taken together.
+    split = {"split": "validation"} if name != "mnli" else {}
+    return {"name": f"GLUE {name.upper()}", "type": HUB_ID, "config": name, **split}
 
 
 def record_of(
@@ -86,6 +104,7 @@ def record_of(
     return Run(
         recipe=build.recipe.name,
         method=session.training.method,
+        base=build.recipe.model.base,
         seed=session.training.seed,
         steps=session.step,
         metrics={**_measured(evaluation.metrics), "loss": _loss(evaluation.loss)},

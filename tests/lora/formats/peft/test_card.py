@@ -13,7 +13,6 @@ import torch
 from torch import nn
 
 from verilora import LoraConfig, attach, load_adapter, save_adapter
-from verilora.lora.formats.peft.card import escaped
 
 Saved = Callable[..., tuple[nn.Module, Path]]
 
@@ -35,6 +34,7 @@ def test_what_it_says(tiny: SimpleNamespace, saved: Saved) -> None:
     assert _front_matter(card) == {
         "base_model": "FacebookAI/roberta-base",
         "library_name": "peft",
+        "pipeline_tag": "text-classification",
         "tags": ["lora", "verilora"],
     }
     assert "| roberta.encoder.layer.1.attention.self.value | 2 | 16 | 8 |" in card
@@ -69,11 +69,6 @@ def test_the_results_as_a_table(tiny: SimpleNamespace, tmp_path: Path) -> None:
     assert note == (
         r"| note | a \| b \<script\>alert\(1\)\</script\> \[x\]\(y\) \`z\` " + "\ufffd |"
     )
-
-
-def test_escaping_leaves_one_line() -> None:
-    assert escaped("a\n\n# b\t_c_") == r"a \# b \_c\_"
-    assert escaped("query.0-x") == "query.0-x"
 
 
 def test_fused_parts_and_shared_weights_are_named(tiny: SimpleNamespace, saved: Saved) -> None:

@@ -5,14 +5,14 @@ Every name in it comes from a model or a user and is escaped, for YAML and for M
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torch import nn
 
-from verilora.lora.formats.documents import compact_bytes
+from verilora.lora.formats.peft.card_measured import escaped, recipe_section, results_section
+from verilora.lora.formats.peft.card_metadata import front_matter
 from verilora.lora.formats.peft.inventory import Inventory
 from verilora.lora.formats.peft.names import CONFIG, SIDECAR, WEIGHTS
 from verilora.lora.formats.peft.sites import Part, Site
@@ -20,7 +20,6 @@ from verilora.lora.layers import CONVOLUTIONS
 from verilora.lora.reads import modules_read
 
 MOST_ROWS = 100
-_MARKS = set("\\`*_{}[]()#+!|<>~$&")
 
 _LOADING = """\
 ## Load
@@ -51,29 +50,16 @@ def card_of(
     `saved`: how many numbers lie in the modules trained whole.
     """
     sections = [
-        _front_matter(sidecar),
+        front_matter(sidecar),
         _heading(sidecar),
         _layers(inventory, saved),
         *_cautions(model, inventory),
         _LOADING,
-        *_results(sidecar["results"]),
+        *recipe_section(sidecar),
+        *results_section(sidecar["results"]),
         _checking(sidecar),
     ]
     return ("\n".join(sections)).encode("utf-8")
-
-
-def escaped(text: Any) -> str:
-    """One line in which nothing is Markdown or HTML."""
-    line = " ".join(str(text).split())
-    visible = (c if c.isprintable() else "\ufffd" for c in line)
-    return "".join(f"\\{c}" if c in _MARKS else c for c in visible)
-
-
-def _front_matter(sidecar: Mapping[str, Any]) -> str:
-    name = sidecar["base"]["name"]
-    # A JSON string is a YAML string.
-    base = [f"base_model: {json.dumps(name)}"] if name else []
-    return "\n".join(["---", *base, "library_name: peft", "tags:", "- lora", "- verilora", "---"])
 
 
 def _heading(sidecar: Mapping[str, Any]) -> str:
@@ -172,27 +158,13 @@ def _beyond_peft(module: nn.Module) -> bool:
     return module.padding_mode != "zeros" or any(step != 1 for step in module.dilation)
 
 
-def _results(results: Any) -> Iterator[str]:
-    rows = [f"| {escaped(name)} | {escaped(value)} |" for name, value in _leaves("", results)]
-    if rows:
-        yield "\n".join(["## Results\n", "| name | value |", "|---|---|", *rows, ""])
-
-
-def _leaves(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    if isinstance(value, Mapping):
-        for key in sorted(value):
-            yield from _leaves(f"{name}.{key}" if name else key, value[key])
-    elif isinstance(value, str):
-        yield name or "result", value
-    elif value is not None:
-        yield name or "result", compact_bytes(value).decode()
-
-
 def _checking(sidecar: Mapping[str, Any]) -> str:
     files = [f"| {name} | `{sidecar['files'][name]}` |" for name in (WEIGHTS, CONFIG)]
     base = f"| base, {len(sidecar['base']['tensors'])} tensors | `{sidecar['base']['digest']}` |"
     told = (
         f"\n`sha256sum {WEIGHTS} {CONFIG}` prints the first two without `sha256:`. {SIDECAR} "
-        "lists the digest of every tensor of the base; `load_adapter` compares them all.\n"
+        "lists the digest of every tensor of the base; `load_adapter` compares them all. Where a "
+        "signed claim lies beside these files, `verilora verify` on this directory says whether "
+        "signature and digests hold.\n"
     )
     return "\n".join(["## Check\n", "| what | digest |", "|---|---|", *files, base, told])
