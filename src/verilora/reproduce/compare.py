@@ -14,6 +14,7 @@ from pathlib import Path
 
 from verilora.records.verdict import Verdict, VerdictDocument
 from verilora.reproduce.attempt import Job
+from verilora.reproduce.cards import write_cards
 from verilora.reproduce.comparison import SIDES, Comparison, register
 from verilora.reproduce.conclusion import conclude_files
 from verilora.reproduce.directory import Place
@@ -54,11 +55,11 @@ def compare(
         pre = _keep_or_take_up(place, made.verdict)
         jobs = [*_jobs(comparison, place, pre=pre), *others]
         run_jobs(jobs, workers=workers or workers_for(len(jobs), made.peak_bytes), listen=listen)
-        finished = place.verdict()
-        if finished is not None:
-            return finished
-        document = conclude_files(place, pre, stamp=stamp_now())
-        place.keep(place.verdict_file, document.canonical())
+        document = place.verdict()
+        if document is None:
+            document = conclude_files(place, pre, stamp=stamp_now())
+            place.keep(place.verdict_file, document.canonical())
+        write_cards(place, pre, document)
     return document
 
 

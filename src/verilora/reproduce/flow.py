@@ -19,6 +19,7 @@ from verilora.records.anchor import AnchorReport
 from verilora.records.recipe import Recipe
 from verilora.records.verdict import Verdict, VerdictDocument
 from verilora.reproduce.attempt import Job
+from verilora.reproduce.cards import write_cards
 from verilora.reproduce.circumstances import Circumstances, look_around
 from verilora.reproduce.conclusion import conclude_files
 from verilora.reproduce.directory import Place
@@ -111,12 +112,12 @@ def jobs_of(ready: Ready, place: Place, *, preregistration: str) -> list[Job]:
 
 def conclude_once(place: Place, pre: Verdict, *, evidence: Evidence) -> VerdictDocument:
     """The verdict that stands already, or the one that follows from the runs, written."""
-    finished = place.verdict()
-    if finished is not None:
-        return finished
-    _keep(place, evidence)
-    document = conclude_files(place, pre, stamp=stamp_now())
-    place.keep(place.verdict_file, document.canonical())
+    document = place.verdict()
+    if document is None:
+        _keep(place, evidence)
+        document = conclude_files(place, pre, stamp=stamp_now())
+        place.keep(place.verdict_file, document.canonical())
+    write_cards(place, pre, document)
     return document
 
 
