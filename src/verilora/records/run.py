@@ -99,12 +99,14 @@ class LossCurve(Record):
 class Run(Growing):
     """One finished run. Times, machine and versions differ between machines; the rest may not."""
 
-    LATER: ClassVar[frozenset[str]] = frozenset({"training_loss"})
+    LATER: ClassVar[frozenset[str]] = frozenset({"training_loss", "base"})
 
     format: Literal["verilora.run/1"] = FORMAT
     recipe: str
     """The recipe's name."""
     method: Literal["lora", "head", "full"]
+    base: Literal["nf4", "int8"] | None = None
+    """How the base's linear layers were kept; None: whole."""
     seed: int
     steps: int
     metrics: dict[str, Metric]

@@ -28,6 +28,7 @@ from verilora.train.evaluate import Evaluation, Listen, complete, evaluate
 from verilora.train.loading import load_model
 from verilora.train.material import gather
 from verilora.train.predictions import prediction_lines
+from verilora.train.quantised import keep_base
 
 CLOSE = 1e-6
 """Points; below it two metrics are the same number, computed in another order."""
@@ -122,6 +123,7 @@ def restored_build(
             "differs); give that revision of it",
             path=material.directory,
         )
+    keep_base(model, recipe, head=head)
     _load_weights(model, place, method=recipe.training.method)
     nn.Module.to(model, where)
     return assemble(material, model, head=head, base_digests=digests)

@@ -21,6 +21,7 @@ from verilora.errors import ModelError, RecipeError, nearest
 from verilora.lora import attach
 from verilora.lora.attach import attach_blank
 from verilora.lora.fingerprint import tensor_digest
+from verilora.lora.quantised.reading import scalars
 from verilora.lora.update import LowRankUpdate
 from verilora.records.canonical import digest_of
 from verilora.records.recipe import Recipe
@@ -28,6 +29,7 @@ from verilora.records.run import Parameters
 from verilora.train.device import pick_device
 from verilora.train.loading import load_model
 from verilora.train.material import Material, gather
+from verilora.train.quantised import keep_base, packed_digests
 from verilora.train.recall import Recall
 from verilora.train.start import find_start, first_batches, told, told_ranks
 
@@ -51,6 +53,8 @@ class Build:
     start: str | None = None
     """Digest of the adapter that the training starts from."""
     recall: Recall = field(default_factory=Recall)
+    packed: dict[str, str] = field(default_factory=dict)
+    """State name -> digest of what the layers of a quantised base consist of."""
 
     @property
     def base_digest(self) -> str:
@@ -74,15 +78,17 @@ def build(recipe: Recipe, *, material: Material | None = None, device: str | Non
     model, head = load_model(material, place)
     _refuse_other_tokenizer(material, model)
     digests = digests_of_base(model, head)
+    kept = keep_base(model, recipe, head=head)
+    packed = packed_digests(model)
     chosen = choose_trained(model, recipe, head=head, batches=first_batches(material))
-    notes = [*chosen, *_truncated(material)]
+    notes = [*kept, *chosen, *_truncated(material)]
     start = find_start(recipe, model, head=head)
     if start is not None:
         start.fill()
         notes.append(told(start))
     nn.Module.to(model, place)
     made = assemble(material, model, head=head, base_digests=digests, notes=notes)
-    return replace(made, start=start and start.digest)
+    return replace(made, start=start and start.digest, packed=packed)
 
 
 def assemble(
@@ -118,7 +124,7 @@ def count_parameters(model: nn.Module, head: Iterable[str]) -> Parameters:
     updates = [module for module in model.modules() if isinstance(module, LowRankUpdate)]
     trained = trained_parameters(model)
     return Parameters(
-        total=sum(p.numel() for p in model.parameters()),
+        total=sum(scalars(model).values()),
         trainable=sum(p.numel() for p in trained.values()),
         adapter=sum(p.numel() for update in updates for p in update.parameters()),
         head=sum(p.numel() for name, p in trained.items() if within(name, head)),

@@ -30,6 +30,7 @@ from verilora.train.footprint import Footprint
 from verilora.train.graded import answer
 from verilora.train.loading import empty_model
 from verilora.train.material import Material
+from verilora.train.quantised import keep_base
 from verilora.train.rehearsal import backward_of
 from verilora.train.session import Session, open_session
 from verilora.train.start import find_start
@@ -44,8 +45,10 @@ seen many lengths, and once 1.4."""
 class PlannedMemory:
     """Bytes. A peak holds weights, adapter and optimiser state beside what its phase adds."""
 
+    loading: int
+    """Highest while the base is loaded: whole, also where it is quantised then."""
     weights: int
-    """The base with its head."""
+    """The base with its head, as they are kept."""
     adapter: int
     gradients: int
     optimizer: int
@@ -62,7 +65,7 @@ class PlannedMemory:
     def peak(self) -> int:
         """The highest of all phases."""
         fixed = self.weights + self.adapter + self.optimizer + self.kept_best
-        return fixed + max(self.activations, self.evaluation) + self.allocator
+        return max(self.loading, fixed + max(self.activations, self.evaluation) + self.allocator)
 
     def to_mapping(self) -> dict[str, int]:
         """Plain JSON data: bytes by phase, and the peak."""
@@ -103,7 +106,9 @@ def _trace(
     evaluation: Sequence[int],
 ) -> tuple[Parameters, PlannedMemory]:
     model, head = empty_model(material, torch.device("cpu"))
-    weights = footprint.live_bytes
+    footprint.reset_peak()
+    keep_base(model, material.recipe, head=head)
+    loading, weights = footprint.peak_bytes, footprint.live_bytes
     choose_trained(model, material.recipe, head=head)
     find_start(material.recipe, model, head=head)
     adapter = footprint.live_bytes - weights
@@ -116,6 +121,7 @@ def _trace(
     found = _evaluation_peak(build, evaluation, footprint=footprint)
     best = material.recipe.training.select == "best"
     return parameters, PlannedMemory(
+        loading=loading,
         weights=weights,
         adapter=adapter,
         gradients=trained,

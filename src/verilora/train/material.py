@@ -16,6 +16,7 @@ from verilora.errors import ModelError, RecipeError
 from verilora.records.recipe import Recipe
 from verilora.scores.measure import refuse_unready
 from verilora.train.locate import locate
+from verilora.train.quantised import refuse_unkept
 from verilora.train.quiet import quiet_transformers
 
 
@@ -38,7 +39,7 @@ def gather(recipe: Recipe, *, weights: bool = True) -> Material:
     With `weights` the base's tensors must be there too (a hub model is fetched whole).
     Raises ModelError, DataError, RecipeError; MissingExtraError for a score that needs one.
     """
-    _refuse_unbuilt(recipe)
+    refuse_unkept(recipe)
     task = task_of(recipe.task)
     _refuse_misplaced(recipe, task)
     _refuse_unscored(recipe, task)
@@ -90,15 +91,6 @@ def load_tokenizer(directory: Path, recipe: Recipe) -> Any:
             ],
         )
     return tokenizer
-
-
-def _refuse_unbuilt(recipe: Recipe) -> None:
-    asked = {
-        "model.base": recipe.model.base,
-    }
-    faults = [f"{name} cannot be had yet; leave it out" for name, value in asked.items() if value]
-    if faults:
-        raise RecipeError(f"recipe '{recipe.name}'", faults)
 
 
 def _refuse_unscored(recipe: Recipe, task: Task) -> None:

@@ -71,6 +71,7 @@ class Plan:
     def _rows(self) -> list[tuple[str, str]]:
         counts, memory = self.parameters, self.memory
         padding = self.padded_tokens / max(1, self.tokens) - 1
+        whole = memory.loading > memory.weights
         rows = [
             ("recipe", f"{self.recipe} ({self.method})"),
             ("data", f"{self.train_rows:,} training, {self.validation_rows:,} validation examples"),
@@ -82,6 +83,7 @@ class Plan:
             ("    adapter", f"{counts.adapter:,}"),
             ("    head", f"{counts.head:,}"),
             ("memory at the peak", megabytes(memory.peak)),
+            *([("  loading", f"{megabytes(memory.loading)} (the base whole)")] if whole else []),
             ("  weights", megabytes(memory.weights)),
             ("  adapter", megabytes(memory.adapter)),
             ("  optimiser state", megabytes(memory.optimizer)),

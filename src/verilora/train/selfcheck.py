@@ -72,7 +72,7 @@ def verify_frozen(session: Session) -> None:
     even a change made through `.data`.
     """
     model = session.build.model
-    wanted = {**session.build.base_digests, **_replaced(model)}
+    wanted = {**session.build.base_digests, **session.build.packed, **_replaced(model)}
     for name, tensor in model.state_dict(keep_vars=True).items():
         if name not in wanted or tensor.requires_grad:
             continue

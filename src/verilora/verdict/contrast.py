@@ -10,7 +10,7 @@ from typing import Any
 
 from verilora.records.adapter import LoraConfig
 from verilora.records.protocol import DIMENSIONS, Dimension, Row
-from verilora.records.recipe import Recipe
+from verilora.records.recipe import ModelSection, Recipe
 
 COMPARED = "this is what is compared"
 OWN_RATE = "each way of training has the learning rate that suits it, fixed before the runs"
@@ -71,7 +71,7 @@ def _told(recipe: Recipe, *, metric: str, items: int) -> dict[str, str]:
     task, model = recipe.task, recipe.model
     limit = f", the first {task.validation_limit:,}" if task.validation_limit else ""
     told = {
-        "base": f"{model.id}, revision {model.revision}" if model.revision else model.id,
+        "base": _base(model),
         "training_data": _listed(task.to_mapping(), without=("validation_limit", "metrics")),
         "evaluation": f"the validation set{limit}: {items:,} items",
         "metric": metric,
@@ -79,6 +79,11 @@ def _told(recipe: Recipe, *, metric: str, items: int) -> dict[str, str]:
     }
     rest = {name: _fields(recipe, name) for name in DIMENSIONS if name not in told}
     return {**told, **rest, "start": recipe.training.start or "the pretrained weights"}
+
+
+def _base(model: ModelSection) -> str:
+    told = f"{model.id}, revision {model.revision}" if model.revision else model.id
+    return told if model.base is None else f"{told}, kept as {model.base}"
 
 
 def _fields(recipe: Recipe, dimension: str) -> str:

@@ -38,7 +38,10 @@ def rows_of(  # limit: told as they are compared, the cell, its account, and our
 
 def _base(target: Target, account: Account, *, setup: Setup) -> Row:
     told = account.told.get("base") or " or ".join(target.bases)
-    return Row(dimension="base", state=setup.base, paper=told, ours=setup.base_told)
+    ours, theirs = setup.recipe.model.base, account.recipe.model.base
+    state = setup.base if ours == theirs or setup.base == "unknown" else "different"
+    kept = setup.base_told if ours is None else f"{setup.base_told}, kept as {ours}"
+    return Row(dimension="base", state=state, paper=told, ours=kept)
 
 
 def _start(target: Target, account: Account, *, setup: Setup) -> Row:
