@@ -20,6 +20,15 @@ LINES = [
 ]
 
 
+def adapted(base, *, rank):
+    model = LlamaForCausalLM.from_pretrained(base)
+    attach(model, LoraConfig(rank=rank, target_modules=["q_proj", "up_proj"]))
+    with torch.no_grad():
+        for parameter in adapter_parameters(model):
+            parameter.add_(torch.randn(parameter.shape))
+    return model
+
+
 @pytest.fixture(scope="module")
 def places(tmp_path_factory):
     """A base that writes, with a tokenizer, and two adapters of it."""
@@ -42,12 +51,7 @@ def places(tmp_path_factory):
         tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, **marks)
         tokenizer.save_pretrained(home / "base")
         for rank, name in enumerate("ab", 2):
-            model = LlamaForCausalLM.from_pretrained(home / "base")
-            attach(model, LoraConfig(rank=rank, target_modules=["q_proj", "up_proj"]))
-            with torch.no_grad():
-                for parameter in adapter_parameters(model):
-                    parameter.add_(torch.randn(parameter.shape))
-            save_adapter(model, home / name)
+            save_adapter(adapted(home / "base", rank=rank), home / name)
     return home
 
 

@@ -62,7 +62,6 @@ def test_each_text_is_that_of_its_adapter_alone(
     heard: list[int] = []
     found = write_on(
         bank.bank,
-        bank.model,
         tokenizer,
         prompts=PROMPTS,
         writing=Writing(7, beams, size),
@@ -78,7 +77,7 @@ def test_settings_that_came_with_the_base_change_nothing(
 ) -> None:
     def texts() -> list[str]:
         writing = Writing(7)
-        return write_on(bank.bank, bank.model, tokenizer, prompts=PROMPTS, writing=writing)
+        return write_on(bank.bank, tokenizer, prompts=PROMPTS, writing=writing)
 
     before = texts()
     own = bank.model.generation_config
@@ -92,7 +91,7 @@ def test_what_cannot_be_written_is_refused(bank: SimpleNamespace, tokenizer: Any
     assert len(caught.value.faults) == 2
     bank.model.config.max_position_embeddings = 9
     with pytest.raises(ConfigError, match="set it to 4 or less"):
-        write_on(bank.bank, bank.model, tokenizer, prompts=PROMPTS, writing=Writing(5))
+        write_on(bank.bank, tokenizer, prompts=PROMPTS, writing=Writing(5))
     bank.model.config.max_position_embeddings = 5
     with pytest.raises(ConfigError, match="shorten the prompts"):
-        write_on(bank.bank, bank.model, tokenizer, prompts=PROMPTS, writing=Writing(5))
+        write_on(bank.bank, tokenizer, prompts=PROMPTS, writing=Writing(5))

@@ -131,7 +131,7 @@ def _texts(
         bank.load(name, one.directory)
     prompts = [(own, one.adapter) for own, one in zip(ids, requests, strict=True)]
     with counted(terminal, "writing", total=len(prompts), fewest=2) as listen:
-        return write_on(bank, loaded, tokenizer, prompts=prompts, writing=writing, listen=listen)
+        return write_on(bank, tokenizer, prompts=prompts, writing=writing, listen=listen)
 
 
 def _named(given: str) -> dict[str, Path]:

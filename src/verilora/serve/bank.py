@@ -43,7 +43,7 @@ class AdapterBank:
             raise ValueError(f"capacity {capacity} and rank {rank} must be at least 1")
         _refuse_state(model)
         self.capacity, self.rank = capacity, rank
-        self._model, self._twin = model, twin_of(model)
+        self.model, self._twin = model, twin_of(model)
         self._routing = Routing()
         self._reader = Reader(self._twin, rank=rank)
         self._read = modules_read(self._twin)
@@ -127,17 +127,17 @@ class AdapterBank:
                 raise StateError("a route is open; detach the bank after it")
             for hook in self._hooks:
                 hook.remove()
-            for module in list(self._model.modules()):
+            for module in list(self.model.modules()):
                 restore_module(module)
-            vars(self._model).pop(_MARK, None)
+            vars(self.model).pop(_MARK, None)
             self._held.clear()
             self._places.clear()
             self._hooks = ()
-        return self._model
+        return self.model
 
     def __repr__(self) -> str:
         held = f"{len(self._places)} of {self.capacity}"
-        return f"AdapterBank({type(self._model).__name__}, {held}, rank={self.rank})"
+        return f"AdapterBank({type(self.model).__name__}, {held}, rank={self.rank})"
 
     def _place_of(self, name: str) -> int:
         if name not in self._places:
@@ -186,7 +186,7 @@ class AdapterBank:
         return with_values(self._twin.get_submodule(path), own).eval()
 
     def _put_on(self, path: str, way: type[Banked], *, held: Slots | Heads) -> None:
-        bank_module(self._model.get_submodule(path), way, held=held, routing=self._routing)
+        bank_module(self.model.get_submodule(path), way, held=held, routing=self._routing)
         self._held[path, way] = held
 
     def _clear(self, place: int) -> None:

@@ -39,7 +39,6 @@ class Writing:
 
 def write_on(
     bank: AdapterBank,
-    model: Any,
     tokenizer: Any,
     *,
     prompts: Sequence[Prompt],
@@ -52,6 +51,7 @@ def write_on(
     together. Ends at the base's own end tokens. `listen` is told how many are written.
     Raises ConfigError if prompt and answer are longer than what the base reads.
     """
+    model: Any = bank.model
     _refuse_too_long(model, prompts, writing=writing)
     settings = _settings(model, tokenizer, writing=writing)
     written, done = [""] * len(prompts), 0
@@ -60,9 +60,7 @@ def write_on(
         for batch in evaluation_batches(lengths, writing.batch_size):
             batch.sort(key=lambda index: (prompts[index][1] or "", index))
             chosen = [prompts[index] for index in batch]
-            for index, ids in zip(
-                batch, _write(bank, model, chosen, settings=settings), strict=True
-            ):
+            for index, ids in zip(batch, _write(bank, chosen, settings=settings), strict=True):
                 written[index] = tokenizer.decode(
                     ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
                 )
@@ -74,8 +72,9 @@ def write_on(
 
 @torch.no_grad()
 def _write(
-    bank: AdapterBank, model: Any, prompts: Sequence[Prompt], *, settings: GenerationConfig
+    bank: AdapterBank, prompts: Sequence[Prompt], *, settings: GenerationConfig
 ) -> list[list[int]]:
+    model: Any = bank.model
     longest, pad = max(len(ids) for ids, _ in prompts), settings.pad_token_id
     rows = [[*[pad] * (longest - len(ids)), *ids] for ids, _ in prompts]
     seen = [[0] * (longest - len(ids)) + [1] * len(ids) for ids, _ in prompts]

@@ -42,7 +42,9 @@ def read_requests(path: Path, adapters: Collection[str]) -> list[Request]:
     findings, found = Findings(find_table(path)), []
     for line, text in _lines(findings):
         try:
-            found.append(_request(line, json.loads(text, parse_constant=_refuse), adapters))
+            found.append(
+                _request(line, json.loads(text, parse_constant=_refuse), adapters=adapters)
+            )
         except (ValueError, RecursionError) as error:
             findings.fault(line, f"is not JSON: {error}" if _is_syntax(error) else str(error))
     findings.raise_faults()
@@ -93,7 +95,7 @@ def _lines(findings: Findings) -> Iterator[tuple[int, str]]:
                 yield number, text
 
 
-def _request(line: int, row: Any, adapters: Collection[str]) -> Request:
+def _request(line: int, row: Any, *, adapters: Collection[str]) -> Request:
     if not isinstance(row, dict):
         raise ValueError(f"a JSON object is wanted, and this is {type(row).__name__}")
     for key in row:

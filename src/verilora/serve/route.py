@@ -37,8 +37,8 @@ class Routing:
         """The innermost open route of this bank, in the thread or task that asks."""
         return next((r for r in reversed(_OPEN.get()) if r.routing is self), None)
 
-    def begin(self, model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        """Before the model's forward: holds the route against the batch."""
+    def begin(self, model: nn.Module, *given: Any) -> None:
+        """Before the model's forward: holds the route against the batch that is `given`."""
         route = self.now()
         if route is None:
             return
@@ -47,7 +47,7 @@ class Routing:
                 "training with an open route: an AdapterBank answers and does not train; call "
                 "model.eval(), or train one adapter with attach(model, config)"
             )
-        route.meet(_rows_of(args, kwargs))
+        route.meet(_rows_of(*given))
 
     def end(self, *_: Any) -> None:
         """After the model's forward."""
