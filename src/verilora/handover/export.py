@@ -21,6 +21,7 @@ from verilora.errors import ConfigError, MergeError, OutputError
 from verilora.lora import MergeReport, merge
 from verilora.lora.merge import TOLERANCES
 from verilora.lora.probe import answer, difference
+from verilora.lora.quantised.quantise import refuse_packed
 from verilora.train.quiet import quiet_transformers
 
 SHARD = "5GB"
@@ -83,6 +84,7 @@ def export_merged(
         raise ConfigError("files of weights", [f"shard is {shard!r}; a size such as 5GB is wanted"])
     path = Path(directory)
     _refuse_foreign(path, overwrite=overwrite)
+    refuse_packed(model)
     before = None if probe is None else answer(model, probe)
     report = merge(model)
     with staged_directory(path, overwrite=overwrite) as stage:
