@@ -69,6 +69,12 @@ def test_another_recipe_is_another_start(tmp_path: Path) -> None:
     assert words.endswith("but with another rank, epochs")
 
 
+def test_a_base_kept_in_few_bits_is_another_start(tmp_path: Path) -> None:
+    made = catalog.load("lora-roberta-base-mnli", overrides=['model.base="nf4"'])
+    likeness, told = likeness_of_start(find_target(MRPC), begun(tmp_path, recipe=made))
+    assert (likeness, told.endswith("but with another base")) == ("different", True)
+
+
 def test_a_recipe_that_the_adapter_does_not_name_shows_nothing(tmp_path: Path) -> None:
     recipe = begun(tmp_path, recipe_digest="sha256:" + "0" * 64)
     assert likeness_of_start(find_target(MRPC), recipe)[0] == "unknown"

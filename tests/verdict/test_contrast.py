@@ -67,12 +67,20 @@ def test_what_changes_no_result_is_no_difference() -> None:
     [
         ("model", {"id": "other"}, "base", "proxy"),
         ("model", {"revision": "1"}, "base", "proxy"),
+        ("model", {"base": "nf4"}, "base", "proxy"),
         ("task", {"data": "there"}, "training_data", "proxy"),
         ("task", {"limit": 5}, "training_data", "proxy"),
         ("task", {"validation_limit": 5}, "evaluation", "proxy"),
         ("training", {"max_length": 64}, "preprocessing", "proxy"),
         ("training", {"weight_decay": 0.1}, "optimiser", "proxy"),
         ("training", {"head_dropout": 0.1}, "optimiser", "proxy"),
+        ("training", {"head_dropout": 0.0}, "optimiser", "proxy"),
+        ("training", {"base_dropout": 0.0}, "optimiser", "proxy"),
+        ("training", {"packing": True}, "optimiser", "proxy"),
+        ("training", {"label_smoothing": 0.1}, "optimiser", "proxy"),
+        ("training", {"weight_decay": 1e-9}, "optimiser", "proxy"),
+        ("training", {"warmup_ratio": 0.0600000001}, "optimiser", "proxy"),
+        ("generation", {"beams": 4}, "metric", "proxy"),
         ("training", {"weight_decay": 0.1, "learning_rate": 1.0}, "optimiser", "proxy"),
         ("training", {"epochs": 9.0}, "epochs_and_batch", "proxy"),
         ("training", {"batch_size": 8}, "epochs_and_batch", "proxy"),
@@ -86,3 +94,17 @@ def test_any_other_difference_is_one(
     for found in (rows({section: fields}), rows(theirs={section: fields})):
         assert found[dimension].state == "different"
         assert level_of(found.values()) == level
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"init": "loftq", "loftq_rounds": 2}, "init loftq, loftq rounds 2"),
+        ({"init": "eva", "rank_spread": 1.0}, "init eva, rank spread 1"),
+        ({"weight_rule": "dora", "bias": "all"}, "bias all, weight rule dora"),
+    ],
+)
+def test_a_variant_of_the_adapter_is_told(fields: dict, told: str) -> None:
+    row = rows({"adapter": fields})["adapter"]
+    assert (row.state, row.reason) == ("equivalent", COMPARED)
+    assert row.ours == f"LoRA: rank 2, alpha 4, target modules query and value, {told}"

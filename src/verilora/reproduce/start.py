@@ -88,6 +88,7 @@ def _stated(recipe: Recipe) -> dict[str, Any]:
     training, adapter = recipe.training.to_mapping(), recipe.adapter.to_mapping()
     return {
         "model.id": recipe.model.id,
+        "model.base": recipe.model.base,
         **{f"training.{name}": value for name, value in training.items() if name not in ASIDE},
         **{f"adapter.{name}": value for name, value in adapter.items() if name not in OWN},
     }

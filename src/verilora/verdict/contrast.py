@@ -74,7 +74,7 @@ def _told(recipe: Recipe, *, metric: str, items: int) -> dict[str, str]:
         "base": _base(model),
         "training_data": _listed(task.to_mapping(), without=("validation_limit", "metrics")),
         "evaluation": f"the validation set{limit}: {items:,} items",
-        "metric": metric,
+        "metric": _metric(recipe, metric),
         "adapter": METHODS.get(recipe.training.method) or _adapter(recipe),
     }
     rest = {name: _fields(recipe, name) for name in DIMENSIONS if name not in told}
@@ -84,6 +84,11 @@ def _told(recipe: Recipe, *, metric: str, items: int) -> dict[str, str]:
 def _base(model: ModelSection) -> str:
     told = f"{model.id}, revision {model.revision}" if model.revision else model.id
     return told if model.base is None else f"{told}, kept as {model.base}"
+
+
+def _metric(recipe: Recipe, metric: str) -> str:
+    writing = recipe.generation
+    return metric if writing is None else f"{metric}, {_listed(writing.to_mapping())}"
 
 
 def _fields(recipe: Recipe, dimension: str) -> str:
@@ -98,22 +103,29 @@ def _adapter(recipe: Recipe) -> str:
     said = {
         name: value
         for name, value in config.items()
-        if name in ("rank", "alpha", "target_modules") or value != usual[name]
+        if name in ("rank", "alpha", "target_modules") or value != usual.get(name)
     }
     return f"LoRA: {_listed(said, without=('modules_to_save', 'seed'))}"
 
 
 def _listed(fields: dict[str, Any], *, without: tuple[str, ...] = ()) -> str:
-    """ "epochs 1, batch size 16": what is said, in the order of the record."""
+    """ "epochs 1, batch size 16": what is said, in the order of the record.
+
+    A zero is said: a dropout of none is not the base's own dropout.
+    """
     said = {name: value for name, value in fields.items() if name not in without}
     return ", ".join(
         f"{name.replace('_', ' ')} {_shown(value)}"
         for name, value in said.items()
-        if value not in (None, False, [], {}, "")
+        if value is not None and value is not False and value not in ([], {}, "")
     )
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, list):
         return " and ".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    # Rows are compared by their words: two numbers never have the same.
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
