@@ -36,7 +36,7 @@ def test_dense_it_is_the_effective_weight(case: str, tiny: SimpleNamespace, writ
     directory = write("a", tiny.gpt2(), **CASES[case])
     twin = twin_of(tiny.gpt2())
     values = Reader(twin, rank=8).read(directory, check_base=True)
-    found = dict(stacked_updates(twin, values))
+    found = stacked_updates(twin, values)
     model = load_adapter(tiny.gpt2(), directory)
     for path, updates in each_update_set(model):
         weight = model.get_submodule(path)._parameters["weight"]
@@ -54,6 +54,6 @@ def test_both_sides_of_a_tied_weight_get_it(tiny: SimpleNamespace, write: Write)
     directory = write("a", tiny.gpt2(), rank=2, target_modules=["wte"], tied="shared")
     twin = twin_of(tiny.gpt2())
     values = Reader(twin, rank=8).read(directory, check_base=True)
-    found = dict(stacked_updates(twin, values))
+    found = stacked_updates(twin, values)
     words, head = found["transformer.wte"], found["lm_head"]
     torch.testing.assert_close(words.a.t() @ words.b, (head.a.t() @ head.b).t())

@@ -20,7 +20,7 @@ from verilora.serve.bearable import way_of
 from verilora.serve.layers import Banked, BankedWhole, bank_module, restore_module
 from verilora.serve.reading import Reader
 from verilora.serve.route import Route, Routing
-from verilora.serve.slots import Heads, Slots
+from verilora.serve.slots import Heads, Slots, Stacked
 from verilora.serve.stacking import stacked_updates
 from verilora.serve.twin import twin_of, with_values
 
@@ -47,7 +47,8 @@ class AdapterBank:
         self._routing = Routing()
         self._reader = Reader(self._twin, rank=rank)
         self._read = modules_read(self._twin)
-        self._held: dict[tuple[str, type[Banked]], Slots | Heads] = {}
+        self._slots: dict[str, Slots] = {}
+        self._heads: dict[str, Heads] = {}
         self._places: dict[str, int] = {}
         self._in_use: Counter[str] = Counter()
         self._lock = threading.RLock()
@@ -130,7 +131,8 @@ class AdapterBank:
             for module in list(self.model.modules()):
                 restore_module(module)
             vars(self.model).pop(_MARK, None)
-            self._held.clear()
+            self._slots.clear()
+            self._heads.clear()
             self._places.clear()
             self._hooks = ()
         return self.model
@@ -161,24 +163,23 @@ class AdapterBank:
         return min(free)
 
     def _fill(self, place: int, values: Values) -> None:
-        for path, update in stacked_updates(self._twin, values):
-            way = way_of(self._twin, path, read=self._read)
-            assert way is not None
-            held = self._held.get((path, way))
-            if held is None:
-                weight = self._twin.get_submodule(path)._parameters["weight"]
-                assert weight is not None
-                held = Slots(weight, first=update, capacity=self.capacity, rank=self.rank)
-                self._put_on(path, way, held=held)
-            assert isinstance(held, Slots)
-            held.put(place, update)
+        for path, update in stacked_updates(self._twin, values).items():
+            if path not in self._slots:
+                self._slots[path] = self._new_slots(path, update)
+            self._slots[path].put(place, update)
         for path in values.inventory.whole:
-            held = self._held.get((path, BankedWhole))
-            if held is None:
-                held = Heads()
-                self._put_on(path, BankedWhole, held=held)
-            assert isinstance(held, Heads)
-            held.put(place, self._head(path, values))
+            if path not in self._heads:
+                self._heads[path] = Heads()
+                self._put_on(path, BankedWhole, held=self._heads[path])
+            self._heads[path].put(place, self._head(path, values))
+
+    def _new_slots(self, path: str, update: Stacked) -> Slots:
+        way = way_of(self._twin, path, read=self._read)
+        weight = self._twin.get_submodule(path)._parameters["weight"]
+        assert way is not None and weight is not None
+        held = Slots(weight, first=update, capacity=self.capacity, rank=self.rank)
+        self._put_on(path, way, held=held)
+        return held
 
     def _head(self, path: str, values: Values) -> nn.Module:
         whole = {n: value for n, value in values.whole.items() if n.startswith(f"{path}.")}
@@ -187,10 +188,9 @@ class AdapterBank:
 
     def _put_on(self, path: str, way: type[Banked], *, held: Slots | Heads) -> None:
         bank_module(self.model.get_submodule(path), way, held=held, routing=self._routing)
-        self._held[path, way] = held
 
     def _clear(self, place: int) -> None:
-        for held in self._held.values():
+        for held in (*self._slots.values(), *self._heads.values()):
             held.clear(place)
 
     def _refuse_detached(self) -> None:

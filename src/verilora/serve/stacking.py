@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -15,14 +15,16 @@ from verilora.serve.slots import Stacked
 
 
 @torch.no_grad()
-def stacked_updates(model: nn.Module, values: Values) -> Iterator[tuple[str, Stacked]]:
-    """(path, update) for every module that the adapter adds to, in float32 or wider."""
+def stacked_updates(model: nn.Module, values: Values) -> dict[str, Stacked]:
+    """Path -> update of every module that the adapter adds to, in float32 or wider."""
+    found = {}
     for site in values.inventory.sites:
         own = _stacked(site, values.factors[site.path], norms=values.magnitudes.get(site.path))
-        yield site.path, own
+        found[site.path] = own
         for path in site.partners:
             turned = stores_transposed(model.get_submodule(path)) != stores_transposed(site.module)
-            yield path, own._replace(a=own.b, b=own.a) if turned else own
+            found[path] = own._replace(a=own.b, b=own.a) if turned else own
+    return found
 
 
 def _stacked(
@@ -40,11 +42,20 @@ def _stacked(
             gain = factor.new_zeros(out) if gain is None else gain
             gain[rows] = factor - 1
             b = b * factor[:, None]
-        spread = b.new_zeros(b.shape[1], out)
-        spread[:, rows] = b.t()
         a_parts.append(a)
-        b_parts.append(spread)
+        b_parts.append(_over(b.t(), rows, out=out))
+    if len(a_parts) == 1:
+        return Stacked(a_parts[0], b_parts[0], gain)
     return Stacked(torch.cat(a_parts), torch.cat(b_parts), gain)
+
+
+def _over(b: Tensor, rows: slice, *, out: int) -> Tensor:
+    """[rank, rows] -> [rank, out], zeros outside the rows."""
+    if b.shape[1] == out:
+        return b
+    spread = b.new_zeros(b.shape[0], out)
+    spread[:, rows] = b
+    return spread
 
 
 def _factor(site: Site, name: str, *, a: Tensor, b: Tensor, norm: Tensor) -> Tensor:
