@@ -8,7 +8,9 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from verilora.cli.main import main
 from verilora.lora.formats import load_adapter
+from verilora.lora.quantised.quantise import quantise
 
 
 def test_explain_a_run_tells_norms_results_and_digests(verilora, trained):
@@ -112,3 +114,51 @@ def test_explain_with_check_is_that_of_convert(verilora, trained):
     assert told.status == 1
     assert "modules_to_save is set" in told.out
     assert told.out == verilora("convert", trained, "--check", "vllm").out
+
+
+@pytest.fixture(scope="module")
+def trained_in_4_bits(recipe_file, tmp_path_factory):
+    pytest.importorskip("bitsandbytes", reason="a quantised base needs bitsandbytes")
+    directory = tmp_path_factory.mktemp("packed") / "run"
+    call = ["train", recipe_file, "--out", directory, "--quiet", "--set", 'model.base="nf4"']
+    assert main([str(part) for part in call]) == 0
+    return directory
+
+
+@pytest.mark.parametrize("onto", [None, "dequantised", "original"])
+def test_an_adapter_of_a_quantised_base_goes_onto_what_it_was_trained_with(
+    verilora, trained_in_4_bits, tiny_base, tmp_path, onto
+):
+    out, more = tmp_path / "merged", [] if onto is None else ["--onto", onto]
+    told = verilora("merge", trained_in_4_bits, "--base", tiny_base, "--out", out, *more)
+    assert told.status == 0, told.err
+    wanted = "Measure it." if onto == "original" else "--onto original takes"
+    assert wanted in told.out
+    measured, whole = (
+        AutoModelForSequenceClassification.from_pretrained(tiny_base, num_labels=2) for _ in "ab"
+    )
+    quantise(measured, "nf4", skip=("classifier",))
+    load_adapter(measured, trained_in_4_bits / "adapter")
+    load_adapter(whole, trained_in_4_bits / "adapter")
+    merged = AutoModelForSequenceClassification.from_pretrained(out).eval()
+    batch = AutoTokenizer.from_pretrained(out)("a good day", return_tensors="pt")
+    answers = [model.eval()(**batch).logits for model in (measured, whole)]
+    mine, other = answers[::-1] if onto == "original" else answers
+    torch.testing.assert_close(merged(**batch).logits, mine, rtol=1e-5, atol=1e-6)
+    assert not torch.allclose(merged(**batch).logits, other, rtol=1e-4, atol=1e-5)
+
+
+def test_a_whole_base_has_nothing_to_dequantise(verilora, trained, tiny_base, tmp_path):
+    call = ("merge", trained, "--base", tiny_base, "--out", tmp_path / "out")
+    told = verilora(*call, "--onto", "dequantised")
+    assert told.status == 1
+    assert "leave --onto out" in told.err
+    assert json.loads(verilora(*call, "--json").out)["onto"] == "original"
+
+
+def test_a_run_on_a_quantised_base_verifies_and_plans(verilora, trained_in_4_bits, recipe_file):
+    told = verilora("evaluate", trained_in_4_bits)
+    assert told.status == 0, told.err
+    told = verilora("plan", recipe_file, "--set", 'model.base="nf4"')
+    assert told.status == 0, told.err
+    assert "loading" in told.out

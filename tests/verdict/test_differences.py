@@ -156,6 +156,12 @@ def test_what_is_no_part_of_a_protocol_changes_nothing(field: str) -> None:
     )
 
 
+def test_a_base_that_is_quantised_is_another_one() -> None:
+    found = row("base", **{"model.base": "nf4"})
+    assert (found.state, found.ours) == ("different", "some/base, kept as nf4")
+    assert row("base", base="unknown", **{"model.base": "nf4"}).state == "unknown"
+
+
 def test_base_and_start_are_as_the_setup_found_them() -> None:
     found = row("base", base="different", base_told="another/base")
     assert (found.state, found.paper, found.ours) == ("different", "some/base", "another/base")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,6 +13,17 @@ from verilora.cli.terminal import Terminal
 
 ADAPTER_HELP = "A directory with adapter_config.json, or of a run."
 BASE_HELP = "The base: a hub id, a directory, or package:NAME/FOLDER."
+
+
+OntoBase = Annotated[
+    Literal["dequantised", "original"] | None,
+    typer.Option(
+        "--onto",
+        show_default=False,
+        help="For an adapter of a quantised base: the values it was trained with (the default), "
+        "or the base's own weights.",
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -87,6 +98,7 @@ def merge(
     shard: Annotated[
         str, typer.Option("--shard", metavar="SIZE", help="No file of weights is larger.")
     ] = "5GB",
+    onto: OntoBase = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace a model that is there already.")
     ] = False,
@@ -96,6 +108,7 @@ def merge(
     Leaves a directory that transformers loads like any model, with the tokenizer where there is
     one: the whole of it or nothing. The sum is made in float32 and rounded once. What was written
     is read again: it must be the merged model to the bit, and answer a probe as base and adapter.
+    An adapter of a quantised base goes onto the values that it was trained with, in full precision.
     """
     from verilora.atomic import refuse_occupied
     from verilora.cli.contents import read_contents
@@ -103,14 +116,15 @@ def merge(
     refuse_occupied(out, overwrite=force)
     contents = read_contents(adapter)
     terminal.note(f"loading {base} ...")
-    from verilora.cli.bases import load_base, probe_for
+    from verilora.cli.bases import load_base, probe_for, put_onto
     from verilora.handover.export import export_merged
     from verilora.lora.formats import load_adapter
 
     model, tokenizer = load_base(base, contents)
     load_adapter(model, contents.directory)
+    taken, said = put_onto(model, contents, onto=onto)
     done = export_merged(
         model, out, tokenizer=tokenizer, probe=probe_for(model), overwrite=force, shard=shard
     )
-    told = f"{done.merge}\n{done}\n\nmerged model  {out}"
-    terminal.tell(told, mapping={"directory": str(out), **done.to_mapping()})
+    told = f"{done.merge}\n{done}\n{said}\nmerged model  {out}"
+    terminal.tell(told, mapping={"directory": str(out), "onto": taken, **done.to_mapping()})

@@ -15,6 +15,7 @@ from verilora.errors import ModelError
 from verilora.lora.formats.documents import parse_document, read_file
 from verilora.lora.formats.peft.names import PREFIX
 from verilora.lora.formats.peft.stated import LARGEST
+from verilora.lora.quantised.quantise import round_as_packed
 from verilora.records.recipe import ModelSection
 from verilora.train.locate import locate
 from verilora.train.quiet import quiet_transformers
@@ -78,6 +79,33 @@ def _refuse_new_weights(base: str, kind: str, *, missing: Any, contents: Content
             id=base,
             missing=tuple(random),
         )
+
+
+def put_onto(model: nn.Module, contents: Contents, *, onto: str | None) -> tuple[str, str]:
+    """("dequantised" or "original", a sentence) for the adapted model, whose base lies whole.
+
+    Where the adapter was made on a quantised base, its layers get the values that the adapter was
+    trained with, unless `onto` is "original". Raises ModelError for "dequantised" elsewhere.
+    """
+    kept = contents.base.get("kept") or {}
+    schemes = " and ".join(sorted(set(kept.values())))
+    if not kept and onto == "dequantised":
+        raise ModelError(
+            "the adapter was made on a base that was kept whole, so that there is nothing to "
+            "dequantise; leave --onto out"
+        )
+    if not kept:
+        return "original", ""
+    if onto == "original":
+        return "original", (
+            f"\nThe adapter was trained on the base in {schemes}, and lies now on the base's own "
+            "weights: what was measured does not hold for this model. Measure it.\n"
+        )
+    round_as_packed(model, kept)
+    return "dequantised", (
+        f"\nThe adapter was trained on the base in {schemes}: it is merged into the values of "
+        "those codes, as it was measured. --onto original takes the base's own weights.\n"
+    )
 
 
 def probe_for(model: nn.Module) -> dict[str, torch.Tensor] | None:

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from verilora.errors import LayerError, StateError
+from verilora.errors import LayerError, MergeError, StateError
 from verilora.lora import attach, detach, merge
 from verilora.lora.quantised.frozen import FrozenLinear
-from verilora.lora.quantised.quantise import quantise, round_as_packed
+from verilora.lora.quantised.quantise import quantise, refuse_packed, round_as_packed
 from verilora.lora.quantised.reading import weight_of
 from verilora.records.adapter import LoraConfig
 
@@ -89,6 +89,21 @@ def test_values_as_packed_in_a_whole_model(llama: Make, ids: Tensor, scheme: str
     assert torch.equal(whole(ids).logits, packed(ids).logits)
     with pytest.raises(LayerError, match="no linear layer here"):
         round_as_packed(whole, {"model.norm": scheme})
+
+
+def test_a_model_that_would_not_be_whole_is_not_handed_over(llama: Make) -> None:
+    refuse_packed(llama())
+    model = llama()
+    quantise(model, "nf4")
+    attach(model, LoraConfig(rank=2, target_modules=("q_proj",)))
+    with pytest.raises(MergeError, match=r"12 layers .* verilora merge ADAPTER --base MODEL"):
+        refuse_packed(model)
+    detach(model)
+    attach(model, LoraConfig(rank=2, target_modules="all-linear"))
+    refuse_packed(model)
+    model.config.quantization_config = {"load_in_4bit": True}
+    with pytest.raises(MergeError, match="loaded quantised"):
+        refuse_packed(model)
 
 
 def test_refuses_what_has_nothing_to_pack(llama: Make) -> None:

@@ -8,12 +8,18 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from verilora.errors import LayerError, StateError
+from verilora.errors import LayerError, MergeError, StateError
 from verilora.lora.attachment import attached_part
-from verilora.lora.layers import Conv1DAdapted, LinearAdapted, way_for
+from verilora.lora.layers import (
+    Adapted,
+    Conv1DAdapted,
+    LinearAdapted,
+    is_conv1d_of_gpt2,
+    way_for,
+)
 from verilora.lora.quantised.frozen import FrozenLinear
 from verilora.lora.quantised.packing import SCHEMES
-from verilora.lora.quantised.reading import weight_of
+from verilora.lora.quantised.reading import is_packed, weight_of
 from verilora.lora.reads import modules_asked, modules_read
 from verilora.lora.targets import linears_of_body
 from verilora.lora.tied import shared_parameters
@@ -64,8 +70,12 @@ def round_as_packed(model: nn.Module, kept: Mapping[str, str]) -> None:
     The weights stay whole, in their own dtype and place; an adapter may be attached.
     Raises LayerError for a path that leads to no linear layer.
     """
-    linear = _linears(model)
-    missing = sorted(set(kept) - set(linear))
+    linear = {
+        path
+        for path, module in model.named_modules()
+        if isinstance(module, nn.Linear) or is_conv1d_of_gpt2(module)
+    }
+    missing = sorted(set(kept) - linear)
     if missing:
         raise LayerError(
             f"{missing[0]} was quantised when the adapter was made, and is no linear layer here",
@@ -77,6 +87,27 @@ def round_as_packed(model: nn.Module, kept: Mapping[str, str]) -> None:
         weight = layer._parameters["weight"]
         assert weight is not None
         weight.copy_(weight_of(FrozenLinear(layer, scheme)))
+
+
+def refuse_packed(model: nn.Module) -> None:
+    """Raises MergeError if a merge would leave quantised layers, which no plain model can hold."""
+    packed = [
+        path
+        for path, module in model.named_modules()
+        if is_packed(module) and not isinstance(module, Adapted)
+    ]
+    settings = getattr(getattr(model, "config", None), "quantization_config", None)
+    if not (packed or settings):
+        return
+    found = "the model was loaded quantised"
+    if packed:
+        found = f"{len(packed)} layers without an adapter are quantised (first: {packed[0]})"
+    raise MergeError(
+        f"{found}, and the merged model would not be a whole one; save the "
+        "adapter, and merge it into the base loaded whole: "
+        "verilora merge ADAPTER --base MODEL --out DIR",
+        paths=tuple(packed),
+    )
 
 
 def _linears(model: nn.Module) -> list[str]:

@@ -32,6 +32,7 @@ from verilora.lora.formats.peft.inventory import Inventory
 from verilora.lora.formats.peft.names import CONFIG, WEIGHTS
 from verilora.lora.formats.peft.naming import readable_config, wild_expressions
 from verilora.lora.formats.peft.sites import Site
+from verilora.lora.quantised.packing import SCHEMES
 from verilora.lora.quantised.reading import dtype_told, schemes
 from verilora.records.adapter import LoraConfig
 from verilora.records.digests import digest_bytes
@@ -155,6 +156,8 @@ def _malformed(found: Mapping[str, Any]) -> Iterator[str]:
         yield "base gives no digest of each tensor"
     elif not _names(base.get("dtypes")):
         yield "base gives no list of dtypes"
+    elif not _schemes(base.get("kept", {})):
+        yield f"base.kept gives no scheme ({', '.join(SCHEMES)}) for each quantised layer"
     elif base.get("digest") != digest_of_base(base["tensors"]):
         yield "base.digest is not that of the tensors listed with it; the file was edited"
     if not isinstance(found["layers"], dict):
@@ -191,6 +194,10 @@ def _digests(value: Any) -> bool:
     return isinstance(value, dict) and all(
         isinstance(v, str) and _DIGEST.fullmatch(v) for v in value.values()
     )
+
+
+def _schemes(value: Any) -> bool:
+    return isinstance(value, dict) and all(v in SCHEMES for v in value.values() if v is not None)
 
 
 def _names(value: Any) -> bool:
