@@ -80,8 +80,9 @@ def add_by_runs(y: Tensor, x: Tensor, *, stacks: Stacks, grouping: Grouping) -> 
         rank = stacks.ranks[slot]
         if rank:
             a, b = stacks.a[slot, :rank].to(y.dtype), stacks.b[slot, :rank].to(y.dtype)
-            h = x[start:stop].reshape(-1, x.shape[-1]) @ a.t()
-            _add_product(y[start:stop], h, b=b)
+            # A xᵀ, and not x Aᵀ: of the two the skinny product that CPUs do faster.
+            h = a @ x[start:stop].reshape(-1, x.shape[-1]).t()
+            _add_product(y[start:stop], h.t(), b=b)
     return y
 
 
