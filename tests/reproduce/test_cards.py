@@ -47,9 +47,9 @@ def test_each_adapter_tells_the_verdict_and_how_to_check_it(place: Place) -> Non
 def test_it_is_written_once_and_again_where_it_was_lost(place: Place) -> None:
     document, pre = place.verdict(), place.preregistration()
     assert document is not None and pre is not None
-    assert write_cards(place, pre, document) == 0
+    assert write_cards(place, pre, document=document) == 0
     whole = card_in(place, 0).read_bytes()
     before, _, after = whole.partition(b"## Verdict\n")
     card_in(place, 0).write_bytes(before + b"## Check\n" + after.partition(b"## Check\n")[2])
-    assert write_cards(place, pre, document) == 1
+    assert write_cards(place, pre, document=document) == 1
     assert card_in(place, 0).read_bytes() == whole

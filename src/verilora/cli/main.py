@@ -29,6 +29,7 @@ from verilora.cli import (
     judge,
     keys,
     plan,
+    push,
     recipes,
     registry,
     reproduce,
@@ -71,7 +72,7 @@ def _everywhere(*, quiet: Quiet = False, debug: Debug = False, version: Version 
 
 
 for group in (
-    *(demo, runs, adapters, convert, combine, generate),
+    *(demo, runs, adapters, convert, combine, generate, push),
     *(reproduce, plan, judge, recipes, anchors, doctor),
     *(claim, cite, keys, sign, verify, registry, web),
 ):

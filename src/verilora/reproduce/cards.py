@@ -13,7 +13,7 @@ from verilora.verdict.judge import verdict_of
 from verilora.verdict.meaning import headline, level_told, meaning_of, plan_of, status_told
 
 
-def write_cards(place: Place, pre: Verdict, document: VerdictDocument) -> int:
+def write_cards(place: Place, pre: Verdict, *, document: VerdictDocument) -> int:
     """How many cards were changed: those of the runs' adapters that do not say it yet.
 
     The card is no part of what is signed or judged; the same verdict gives the same bytes.

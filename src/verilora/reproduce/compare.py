@@ -59,7 +59,7 @@ def compare(
         if document is None:
             document = conclude_files(place, pre, stamp=stamp_now())
             place.keep(place.verdict_file, document.canonical())
-        write_cards(place, pre, document)
+        write_cards(place, pre, document=document)
     return document
 
 

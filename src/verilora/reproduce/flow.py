@@ -117,7 +117,7 @@ def conclude_once(place: Place, pre: Verdict, *, evidence: Evidence) -> VerdictD
         _keep(place, evidence)
         document = conclude_files(place, pre, stamp=stamp_now())
         place.keep(place.verdict_file, document.canonical())
-    write_cards(place, pre, document)
+    write_cards(place, pre, document=document)
     return document
 
 
