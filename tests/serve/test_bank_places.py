@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from verilora import AdapterBank, LoraConfig, attach
+from verilora import AdapterBank, LoraConfig, attach, load_adapter
 from verilora.errors import BaseMismatch, StateError
 
 Write = Callable[..., Path]
@@ -95,3 +95,35 @@ def test_a_model_takes_one_bank_or_one_adapter(tiny: SimpleNamespace) -> None:
         AdapterBank(nn.Linear(2, 2))
     with pytest.raises(ValueError, match="at least 1"):
         AdapterBank(tiny.llama(), capacity=0)
+
+
+def test_places_move_with_the_model(tiny: SimpleNamespace, write: Write, alone: Alone) -> None:
+    config = {"rank": 2, "target_modules": ["q_proj"], "modules_to_save": ["lm_head"]}
+    model = tiny.llama()
+    state = dict(model.state_dict())
+    bank = AdapterBank(model)
+    bank.load("a", first := write("a", tiny.llama(), **config))
+    model.double()
+    bank.load("b", first, check_base=False)
+    with bank.route(["a", "b", None, None]):
+        found = alone(model, None, tiny.ids)
+    wanted = alone(tiny.llama(), first, tiny.ids)
+    assert found.dtype == torch.float64
+    torch.testing.assert_close(found[0].float(), wanted[0], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found[1].float(), wanted[1], rtol=1e-4, atol=1e-4)
+    missing, unexpected = model.load_state_dict(state)
+    assert not missing and not unexpected
+
+
+def test_autocast_is_followed(tiny: SimpleNamespace, write: Write) -> None:
+    model, config = tiny.llama(), {"rank": 2, "weight_rule": "dora", "target_modules": "all-linear"}
+    bank = AdapterBank(model)
+    bank.load("a", directory := write("a", tiny.llama(), **config))
+    lone = load_adapter(tiny.llama(), directory)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        wanted = lone(input_ids=tiny.ids).logits
+        with bank.route(["a"] * 4):
+            found = model(input_ids=tiny.ids).logits
+    assert found.dtype == wanted.dtype == torch.bfloat16
+    # Each rounds to 8 bits after every layer, in another order.
+    assert (found - wanted).abs().max() <= 0.05 * wanted.abs().max()
