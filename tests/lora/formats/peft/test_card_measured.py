@@ -55,8 +55,11 @@ def test_the_recipe_by_name_digest_and_every_setting() -> None:
 def test_what_was_measured_and_what_not() -> None:
     text = told(RESULTS)
     assert "| metrics.accuracy | 88.25 |" in text
-    assert "Measured: accuracy (percent), in one run." in text
-    assert "Not measured: other seeds" in text
+    assert "Measured: accuracy (percent), in one run (seed 1)." in text
+    assert (
+        "other seeds, other data, bias or safety: as far as this card knows they were not" in text
+    )
+    assert "in one run" not in told({"metrics": {"accuracy": 1.0}})
     assert "training" not in text
     assert "No verdict compares them" in text
     assert "No metric was measured." in told({})

@@ -50,9 +50,11 @@ def _limits(results: Mapping[str, Any]) -> str:
         else escaped(name)
         for name in measured(results)
     )  # fmt: skip
+    seed = results.get("seed")
+    run = f", in one run (seed {seed})" if type(seed) is int else ""
     return (
-        f"Measured: {told}, in one run. Not measured: other seeds, other data, speed, memory, "
-        "bias and safety of what it says.\n"
+        f"Measured: {told}{run}. Nothing is stated of other seeds, other data, bias or safety: as "
+        "far as this card knows they were not measured.\n"
     )
 
 
