@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import e2e, mrpc, registry, web
+from benchmarks import e2e, mrpc, registry, serving, web
 
-BENCHMARKS = {"mrpc": mrpc.main, "e2e": e2e.main, "registry": registry.main, "web": web.main}
+BENCHMARKS = {
+    "mrpc": mrpc.main,
+    "e2e": e2e.main,
+    "registry": registry.main,
+    "serving": serving.main,
+    "web": web.main,
+}
 
 
 def main() -> None:
