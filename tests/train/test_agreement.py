@@ -50,6 +50,40 @@ def test_other_numbers_do_not_agree(make_recipe: Make, tmp_path: Path) -> None:
     assert not evaluate_again(tmp_path).agrees
 
 
+def rewritten(path: Path, **changes: object) -> None:
+    """The first line of predictions.jsonl with something else in it."""
+    first, *rest = path.read_text().splitlines()
+    path.write_text("\n".join([json.dumps({**json.loads(first), **changes}), *rest]) + "\n")
+
+
+def test_a_score_differs_by_more_than_its_last_digits(make_recipe: Make, tmp_path: Path) -> None:
+    run(make_recipe(epochs=1), tmp_path)
+    path = tmp_path / "predictions.jsonl"
+    first = json.loads(path.read_text().splitlines()[0])
+    rewritten(path, scores=[score + 1e-5 for score in first["scores"]])
+    found = evaluate_again(tmp_path)
+    assert (found.same_bytes, found.differing) == (False, ())
+    rewritten(path, scores=[score + 0.1 for score in first["scores"]])
+    assert evaluate_again(tmp_path).differing == (first["id"],)
+    rewritten(path, scores=first["scores"][:1])
+    assert evaluate_again(tmp_path).differing == (first["id"],)
+
+
+def test_a_row_that_was_put_in_differs(make_recipe: Make, tmp_path: Path) -> None:
+    run(make_recipe(epochs=1), tmp_path)
+    with (tmp_path / "predictions.jsonl").open("a") as file:
+        file.write(json.dumps({"id": "more", "label": "good", "prediction": "good"}) + "\n")
+    assert evaluate_again(tmp_path).differing == ("more",)
+
+
+def test_a_perplexity_agrees_to_a_share_of_itself() -> None:
+    def agrees(value: float) -> bool:
+        return Agreement({"perplexity": value}, {"perplexity": 300.0}, 9, (), False).agrees
+
+    assert agrees(300.001)
+    assert not agrees(300.01)
+
+
 def test_metrics_agree_but_for_rounding() -> None:
     def agrees(value: float) -> bool:
         return Agreement({"f1": value}, {"f1": 80.0}, 9, (), False).agrees

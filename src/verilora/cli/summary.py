@@ -63,7 +63,8 @@ def _verdict(run: Run, found: Any) -> str:
         return f"The numbers agree: all {found.rows:,} predictions are the same to the byte."
     count = len(found.differing)
     if found.agrees:
-        scores = "the scores differ in their last digits" if not count else f"{count:,} differ"
+        differ = f"{count:,} differ{'s' if count == 1 else ''}"
+        scores = differ if count else "the scores differ in their last digits"
         return f"The numbers agree; of {found.rows:,} predictions {scores}."
     named = ", ".join(found.differing[:3]) + (", …" if count > 3 else "")
     return (

@@ -32,6 +32,12 @@ from verilora.train.quantised import keep_base
 
 CLOSE = 1e-6
 """Points; below it two metrics are the same number, computed in another order."""
+ROUNDING = 1e-5
+"""The same for what follows from the outputs themselves, as a share of it: a perplexity."""
+LAST_DIGITS = 1e-3
+"""Of a score or a log-likelihood, as a share of it or of 1: another order or device's rounding."""
+OUTPUTS = ("scores", "log_likelihood")
+"""What of a row of predictions.jsonl is not rounded to an answer."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,8 @@ class Agreement:
     """Of run.json; None on other data, where there is nothing to compare."""
     rows: int
     differing: tuple[str, ...]
-    """Ids of the examples of which something else is said than in predictions.jsonl."""
+    """Ids of the examples of which something else is said than in predictions.jsonl, by more than
+    a score's last digits, or that only one of both knows."""
     same_bytes: bool
     """True if predictions.jsonl would be written again to the byte, scores included."""
 
@@ -52,7 +59,10 @@ class Agreement:
     def agrees(self) -> bool:
         """True if every metric is the recorded one; also where nothing was compared."""
         pairs = self.recorded or {}
-        return all(abs(self.metrics[name] - value) <= CLOSE for name, value in pairs.items())
+        return all(
+            abs(self.metrics[name] - value) <= max(CLOSE, _rounding(name) * abs(value))
+            for name, value in pairs.items()
+        )
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain JSON data."""
@@ -152,13 +162,13 @@ def _compared(
     try:
         before = place.predictions.read_bytes()
         old = [json.loads(line) for line in before.splitlines()]
-        said = {row["id"]: _said(row) for row in old}
+        said = {str(row["id"]): row for row in old}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{place.predictions} cannot be read: {error}", file=place.predictions, line=None
         ) from error
-    rows = [json.loads(line) for line in now.splitlines()]
-    differing = [row["id"] for row in rows if said.get(row["id"]) != _said(row)]
+    rows = {row["id"]: row for row in map(json.loads, now.splitlines())}
+    differing = [name for name in {**rows, **said} if not _alike(rows.get(name), said.get(name))]
     recorded = {name: finished.metrics[name].value for name in build.task.metrics}
     return Agreement(
         metrics=evaluation.metrics,
@@ -169,6 +179,23 @@ def _compared(
     )
 
 
-def _said(row: dict[str, Any]) -> dict[str, Any]:
-    """A line of predictions.jsonl without what may differ in its last digits."""
-    return {name: value for name, value in row.items() if name not in ("scores", "log_likelihood")}
+def _rounding(metric: str) -> float:
+    return ROUNDING if metric == "perplexity" else 0.0
+
+
+def _alike(now: Any, before: Any) -> bool:
+    """True for two rows of predictions.jsonl that differ in the last digits of outputs alone."""
+    if not (isinstance(now, dict) and isinstance(before, dict)) or now.keys() != before.keys():
+        return False
+    return all(
+        _near(value, before[name]) if name in OUTPUTS else value == before[name]
+        for name, value in now.items()
+    )
+
+
+def _near(now: Any, before: Any) -> bool:
+    if isinstance(now, list) and isinstance(before, list):
+        return len(now) == len(before) and all(map(_near, now, before))
+    if not (isinstance(now, int | float) and isinstance(before, int | float)):
+        return now == before
+    return abs(now - before) <= LAST_DIGITS * max(1.0, abs(now))
