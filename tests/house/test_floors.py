@@ -35,6 +35,8 @@ WORKSHOP = {"kernels", "lora", "data", "train", "anchors", "serve", "handover"}
 ARCHIVE = {"verdict", "claims", "registry", "web"}
 CORRIDOR = {"cli", "reproduce", "__main__"}
 HEAVY = {"torch", "transformers", "peft", "accelerate", "datasets"}
+EXTRA = "bitsandbytes"
+"""Of lora, for a quantised base: loaded where one is met, in one file, which says what to do."""
 LEAN = {"torch", "safetensors", *sys.stdlib_module_names}
 
 
@@ -168,8 +170,10 @@ def test_no_escapes(src: list[Source], root: Path, refuse: Refuse) -> None:
 
 
 def test_kernels_and_lora_need_torch_alone(src: list[Source], refuse: Refuse) -> None:
-    found = needs(src, {"kernels", "lora"}, LEAN.__contains__)
+    found = needs(src, {"kernels", "lora"}, (LEAN | {EXTRA}).__contains__)
     refuse(found, "kernels and lora need torch, safetensors and the standard library alone:")
+    asked = {source.module for source in src for _, name in imports(source, set()) if name == EXTRA}
+    assert asked == {"verilora.lora.quantised.library"}
 
 
 def test_only_the_workshop_knows_torch(src: list[Source], refuse: Refuse) -> None:

@@ -111,11 +111,12 @@ class PackedAdapted(LinearAdapted):
         """The product with the packed weight, or while merged with the whole one."""
         return base_product(self, input)
 
-    def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
+    def _save_to_state_dict(self, *given: Any) -> None:
+        # While merged it is a plain layer: what bitsandbytes keeps beside its weight is not of it.
         if self._parameters["weight"].is_floating_point():  # type: ignore[attr-defined]
-            nn.Module._save_to_state_dict(self, destination, prefix, keep_vars)  # type: ignore[arg-type]
+            nn.Module._save_to_state_dict(self, *given)  # type: ignore[arg-type]
         else:
-            super()._save_to_state_dict(destination, prefix, keep_vars)  # type: ignore[misc]
+            super()._save_to_state_dict(*given)  # type: ignore[misc]
 
 
 class EmbeddingAdapted(OutputAdapted):

@@ -248,7 +248,7 @@ def _computes_in(model: nn.Module, path: str) -> list[torch.dtype]:
     module, updates = model.get_submodule(path), updates_of(model, path)
     if is_packed(module):
         return [computes_in(module), weight_of(module).dtype]
-    return [module._parameters[name].dtype for name in updates.parameters_updated()]  # type: ignore[union-attr]
+    return [weight_of(module, name).dtype for name in updates.parameters_updated()]
 
 
 def _tolerance(dtypes: Sequence[Sequence[torch.dtype]]) -> float:

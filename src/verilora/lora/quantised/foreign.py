@@ -74,7 +74,7 @@ def product(module: Any, x: Tensor) -> Tensor:
         return _product_of_eight(module, x)
     dtype = module.compute_dtype if module.compute_type_is_set else None
     wanted = dtype or (x.dtype if x.dtype in (torch.float32, torch.bfloat16) else torch.float32)
-    found = packed_product(x.to(wanted), lambda kind: values(module, kind), module.bias)
+    found = packed_product(x.to(wanted), lambda kind: values(module, kind), bias=module.bias)
     return found.to(x.dtype)
 
 

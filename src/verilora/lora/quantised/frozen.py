@@ -65,8 +65,8 @@ class FrozenLinear(nn.Linear):
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
         if self.weight.is_floating_point():
             weight = self.weight.t() if self.transposed else self.weight
-            return plain_product(x.to(dtype), weight, self.bias)
-        return packed_product(x.to(dtype), self.values, self.bias)
+            return plain_product(x.to(dtype), weight, bias=self.bias)
+        return packed_product(x.to(dtype), self.values, bias=self.bias)
 
     def extra_repr(self) -> str:
         """As nn.Linear's, and how the weight is kept."""
@@ -83,13 +83,13 @@ class FrozenLinear(nn.Linear):
         return self
 
 
-def plain_product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+def plain_product(x: Tensor, weight: Tensor, *, bias: Tensor | None) -> Tensor:
     """x Wᵀ + b in x's dtype, for W [out, in]."""
     return F.linear(x, weight.to(x.dtype), None if bias is None else bias.to(x.dtype))
 
 
 def packed_product(
-    x: Tensor, values: Callable[[torch.dtype], Tensor], bias: Tensor | None
+    x: Tensor, values: Callable[[torch.dtype], Tensor], *, bias: Tensor | None
 ) -> Tensor:
     """x Wᵀ + b in x's dtype; `values` gives W [out, in], once forward and once backward.
 
@@ -100,7 +100,8 @@ def packed_product(
 
 class _Product(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, bias: Tensor | None, values: Any) -> Tensor:
+    def forward(ctx: Any, *given: Any) -> Tensor:
+        x, bias, values = given
         ctx.values = values
         with without_autocast(x.device.type):
             return F.linear(x, values(x.dtype), bias)

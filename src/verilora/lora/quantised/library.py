@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import logging
 from typing import Any
@@ -19,7 +18,9 @@ def bitsandbytes() -> Any:
     level = logger.level
     try:
         logger.setLevel(logging.ERROR)  # it tells of a kernel that is not used here
-        return importlib.import_module("bitsandbytes")
+        import bitsandbytes as found  # extra: quantised
+
+        return found
     except ImportError as error:
         raise MissingExtraError(
             f"a quantised base needs bitsandbytes, which cannot be imported ({error}): {INSTALL}"

@@ -59,7 +59,8 @@ def quantise(model: nn.Module, scheme: str, *, skip: Iterable[str] = ()) -> Quan
             path="",
         )
     for path in layers:
-        _put(model, model.get_submodule(path), FrozenLinear(model.get_submodule(path), scheme))
+        layer = model.get_submodule(path)
+        _put(model, layer, new=FrozenLinear(layer, scheme))
     return Quantised(scheme, layers, tuple(path for path in linear if path not in chosen))
 
 
@@ -127,7 +128,7 @@ def _within(path: str, outer: Iterable[str]) -> bool:
     return any(path == own or path.startswith(f"{own}.") for own in outer)
 
 
-def _put(model: nn.Module, old: nn.Module, new: nn.Module) -> None:
+def _put(model: nn.Module, old: nn.Module, *, new: nn.Module) -> None:
     """In the place of `old`, under each of its paths."""
     for module in list(model.modules()):
         for name, child in list(module._modules.items()):

@@ -67,7 +67,7 @@ def base_product(module: Any, x: Tensor) -> Tensor:
         return FrozenLinear.forward(module, x)
     if is_packed(module):
         return foreign.product(module, x)
-    return plain_product(x, module.weight, module.bias)
+    return plain_product(x, module.weight, bias=module.bias)
 
 
 def scalars(model: nn.Module) -> dict[int, int]:
