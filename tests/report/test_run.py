@@ -23,9 +23,10 @@ def test_the_page_tells_the_run(write_run, read_page):
     page = read_page(text)
     words = re.sub(r"\s+", " ", " ".join(page.words).replace("\u00a0", " "))
     value = run.metrics["accuracy"].value
-    assert f"reaches {value:.1f} % accuracy on 710 examples" in words
+    assert f"reaches {value:.1f} % accuracy on 710 validation examples" in words
     assert "LoRA of rank 8 on query and value, with the task head, was trained on 4,400" in words
     assert f"{value - 51.97:.1f} points above that" in words
+    assert "majority class difference" in words
     assert "74,498" in words
     assert "which tell an accuracy to about ±3.1 points" in words
     assert "312: no description" in words
@@ -33,6 +34,13 @@ def test_the_page_tells_the_run(write_run, read_page):
     assert run.digests.base in words
     assert "verilora evaluate ." in words
     assert len(text) < 60_000
+
+
+def test_what_has_no_majority_class_has_no_column_for_it(write_run):
+    data = {"train_rows": 9, "validation_rows": 4, "majority": {}}
+    page = render(write_run(data=data))
+    assert "this run</th>" in page
+    assert "majority class</th>" not in page
 
 
 def test_the_page_is_sound_html_for_everybody(write_run, read_page):

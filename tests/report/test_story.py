@@ -23,11 +23,25 @@ def told_of(directory: Path) -> str:
         ({"method": "head"}, "The task head alone, on a frozen base, was trained"),
         ({"method": "full"}, "The whole model, every weight of it, was trained"),
         ({"resumed": 2}, "stopped and taken up again 2 times"),
-        ({"data": {"train_rows": 9, "validation_rows": 4}}, "on 4 examples"),
+        ({"data": {"train_rows": 9, "validation_rows": 4}}, "on 4 validation examples"),
     ],
 )
 def test_the_story_follows_the_run(write_run, changed, told):
     assert told in told_of(write_run(**changed))
+
+
+def test_a_variant_is_told(write_run):
+    place = write_run()
+    recipe = Recipe.model_validate(tomllib.loads((place / "recipe.toml").read_text()))
+    variant = recipe.adapter.replace(weight_rule="dora", init="eva", bias="all", rank=4)
+    training = recipe.training.replace(learning_rate_ratio=16.0, frozen_a=True)
+    model = recipe.model.replace(base="nf4")
+    changed = recipe.replace(adapter=variant, training=training, model=model)
+    assert story(read_run(place), changed)[0].startswith(
+        "LoRA of rank 4 (DoRA, eva start, B learning 16 times as fast, A frozen, "
+        "the base kept as nf4) on query and value, with the task head and biases, was trained"
+    )
+    assert "(" not in story(read_run(place), recipe)[0].partition(",")[0]
 
 
 def test_a_run_no_better_than_the_majority_is_told_so(write_run):

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
+
 from verilora.charts.panels import read_run
-from verilora.report.tables import checks, figures, measured, results
+from verilora.records.recipe import Recipe
+from verilora.report.tables import checks, figures, measured, results, trained
 
 
 def test_the_main_metric_stands_first_and_beside_the_majority(write_run):
@@ -25,3 +28,13 @@ def test_a_run_without_an_adapter_has_no_digest_to_check(write_run):
     run = read_run(write_run())
     bare = run.replace(digests={**run.digests.to_mapping(), "adapter": None})
     assert len(checks(run)) == len(checks(bare)) + 1
+
+
+def test_an_adapter_of_which_a_part_is_trained_is_no_part_of_what_is(write_run):
+    place = write_run()
+    run = read_run(place)
+    recipe = Recipe.model_validate(tomllib.loads((place / "recipe.toml").read_text()))
+    assert "of these adapter" in dict(trained(run, recipe))
+    frozen = recipe.replace(training=recipe.training.replace(frozen_a=True))
+    assert "adapter, A not trained" in dict(trained(run, frozen))
+    assert "of these adapter" not in dict(trained(run, frozen))

@@ -7,7 +7,7 @@ from verilora.records.recipe import Recipe
 from verilora.records.run import Run
 
 METHODS = {
-    "lora": "LoRA of rank {rank} on {targets}, with {head},",
+    "lora": "LoRA of rank {rank}{variant} on {targets}, with {besides},",
     "head": "The task head alone, on a frozen base,",
     "full": "The whole model, every weight of it,",
 }
@@ -20,13 +20,14 @@ def story(run: Run, recipe: Recipe) -> list[str]:
     trained = METHODS[run.method].format(
         rank=adapter.rank,
         targets=targets if isinstance(targets, str) else listed(targets),
-        head="the task head" if run.parameters.head else "nothing else",
+        variant=_variant(recipe),
+        besides=_besides(run, recipe),
     )
     value = run.metrics[run.main_metric].value
     reached = metric_told(run.main_metric, value)
     first = (
         f"{trained} was trained on {run.data.train_rows:,} examples for {run.steps:,} steps and "
-        f"reaches {reached} on {run.data.validation_rows:,} examples that it was not trained on."
+        f"reaches {reached} on {run.data.validation_rows:,} validation examples."
     )
     sentences = [first, *_against_majority(run, value)]
     if run.selection.rule == "best" and run.selection.evaluations > 1:
@@ -38,6 +39,28 @@ def story(run: Run, recipe: Recipe) -> list[str]:
         times = "once" if run.resumed == 1 else f"{run.resumed} times"
         sentences.append(f"The run was stopped and taken up again {times}.")
     return sentences
+
+
+def _variant(recipe: Recipe) -> str:
+    """What makes it another than plain LoRA on the whole base, in brackets."""
+    adapter, training = recipe.adapter, recipe.training
+    ratio, kept = training.learning_rate_ratio, recipe.model.base
+    named = (
+        "DoRA" if adapter.weight_rule == "dora" else "",
+        "rsLoRA" if adapter.scale_rule == "rslora" else "",
+        f"{adapter.init} start" if adapter.init != "kaiming" else "",
+        f"B learning {ratio:g} times as fast" if ratio else "",
+        "A frozen" if training.frozen_a else "",
+        f"the base kept as {kept}" if kept else "",
+    )
+    told = [name for name in named if name]
+    return f" ({', '.join(told)})" if told else ""
+
+
+def _besides(run: Run, recipe: Recipe) -> str:
+    head = ("the task head",) if run.parameters.head else ()
+    biases = ("biases",) if recipe.adapter.bias != "none" else ()
+    return listed((*head, *biases)) or "nothing else"
 
 
 def _against_majority(run: Run, value: float) -> list[str]:

@@ -91,8 +91,11 @@ def trained(run: Run, recipe: Recipe) -> list[tuple[str, str]]:
     rows = [("base", recipe.model.id), ("parameters in all", f"{counts.total:,}")]
     rows += [("trained", f"{counts.trainable:,} ({share_told(counts.trainable, counts.total)})")]
     if run.method == "lora":
-        rows += [("of these adapter", f"{counts.adapter:,}")]
-    rows += [("of these task head", f"{counts.head:,}")] if counts.head and run.method != "full" else []
+        frozen = recipe.training.frozen_a
+        name = "adapter, A not trained" if frozen else "of these adapter"
+        rows += [(name, f"{counts.adapter:,}")]
+    if counts.head and run.method != "full":
+        rows += [("of these task head", f"{counts.head:,}")]
     rows += [
         ("steps", f"{run.steps:,}, each of {recipe.training.batch_size} examples"),
         ("learning rate", f"{recipe.training.learning_rate:g}, {recipe.training.schedule}"),
