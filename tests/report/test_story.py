@@ -44,6 +44,11 @@ def test_a_variant_is_told(write_run):
     assert "(" not in story(read_run(place), recipe)[0].partition(",")[0]
 
 
+def test_an_adapter_without_a_head_is_told(write_run):
+    counts = {"total": 900, "trainable": 80, "adapter": 80, "head": 0}
+    assert "value, with nothing else, was trained" in told_of(write_run(parameters=counts))
+
+
 def test_a_run_no_better_than_the_majority_is_told_so(write_run):
     worse = {"accuracy": {"value": 40.0}, "loss": {"value": 0.7, "unit": "loss"}}
     text = told_of(write_run(metrics=worse))

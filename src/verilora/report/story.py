@@ -60,7 +60,7 @@ def _variant(recipe: Recipe) -> str:
 def _besides(run: Run, recipe: Recipe) -> str:
     head = ("the task head",) if run.parameters.head else ()
     biases = ("biases",) if recipe.adapter.bias != "none" else ()
-    return listed((*head, *biases)) or "nothing else"
+    return listed((*head, *biases) or ("nothing else",))
 
 
 def _against_majority(run: Run, value: float) -> list[str]:
