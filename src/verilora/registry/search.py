@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from sqlalchemy import Connection, bindparam, select, text
+from sqlalchemy import Connection, text
 
-from verilora.registry import tables
 from verilora.registry.claims import read_listed
 from verilora.registry.cursor import refuse_limit
 from verilora.registry.question import Question
@@ -22,24 +21,28 @@ _WITH_ALL = 500
 _WITH_ONE = 200
 """Claims that are looked at."""
 _SHORTEST_BEGINNING = 3
+Candidate = tuple[int, int]
+"""(words that a claim holds, its place in the log)."""
+# What holds the words comes first, then what else is asked of it: the other way round a database
+# would walk through all claims. Hence the order of a CROSS JOIN, which SQLite keeps.
 _ASKING = {
     "sqlite": Question(
-        text("SELECT rowid FROM search WHERE search MATCH :asked ORDER BY rowid DESC LIMIT :count")
+        text(
+            "SELECT claims.length, claims.sequence FROM search "
+            "CROSS JOIN claims ON claims.sequence = search.rowid "
+            "WHERE search MATCH :asked AND claims.is_current AND claims.confidence >= :least "
+            "ORDER BY search.rowid DESC LIMIT :count"
+        )
     ),
     "postgresql": Question(
         text(
-            "SELECT sequence FROM search WHERE words @@ CAST(:asked AS tsquery) "
-            "ORDER BY sequence DESC LIMIT :count"
+            "SELECT claims.length, claims.sequence FROM search "
+            "JOIN claims ON claims.sequence = search.sequence "
+            "WHERE search.words @@ CAST(:asked AS tsquery) AND claims.is_current "
+            "AND claims.confidence >= :least ORDER BY search.sequence DESC LIMIT :count"
         )
     ),
 }
-_claims = tables.claims
-_WANTED = Question(
-    select(_claims.c.length, _claims.c.sequence).where(
-        _claims.c.is_current, _claims.c.confidence >= bindparam("least")
-    ),
-    among=_claims.c.sequence,
-)
 _QUOTED = {"sqlite": ('"{}"', '"{}"*', " AND "), "postgresql": ("'{}'", "'{}':*", "&")}
 
 
@@ -53,51 +56,35 @@ def search(
     refuse_limit(limit, MOST_HITS)
     words = wanted_words(asked)
     found: dict[int, None] = {}
-    for candidates in _candidates(connection, words):
-        found |= dict.fromkeys(_wanted(connection, candidates, min_confidence=min_confidence))
+    for candidates in _candidates(connection, words, least=min_confidence):
+        # The shorter first, as words weigh more in them.
+        found |= {sequence: None for _, sequence in sorted(candidates)}
         if len(found) >= limit:
             break
-    views = read_listed(connection, list(found)[: limit * 2])
+    views = read_listed(connection, list(found)[: limit + limit // 2])
     placed = sorted((_placed(view, words) for view in views), key=lambda one: one[0])
     return tuple(hit for _, hit in placed[:limit])
 
 
-def _candidates(connection: Connection, words: Sequence[str]) -> Iterator[list[int]]:
-    """Places of claims that match, in steps from the narrowest question to the widest."""
+def _candidates(
+    connection: Connection, words: Sequence[str], *, least: float
+) -> Iterator[Iterable[Candidate]]:
+    """Claims that match, in steps from the narrowest question to the widest."""
     if not words:
         return
     whole, begun, every = _QUOTED[connection.dialect.name]
+
+    def matching(asked: str, count: int) -> list[Candidate]:
+        question = _ASKING[connection.dialect.name]
+        return question.ask(connection, asked=asked, least=least, count=count)
+
     parts = [whole.format(encode_word(word)) for word in words]
-    yield _matching(connection, every.join(parts), count=_WITH_ALL)
+    yield matching(every.join(parts), _WITH_ALL)
     last = begun.format(encode_word(words[-1]))
     if len(words[-1]) >= _SHORTEST_BEGINNING:
-        yield _matching(connection, every.join([*parts[:-1], last]), count=_WITH_ALL)
+        yield matching(every.join([*parts[:-1], last]), _WITH_ALL)
     if len(words) > 1:
-        yield _with_some(connection, parts)
-
-
-def _with_some(connection: Connection, parts: Sequence[str]) -> list[int]:
-    """Claims with one of the words or more, those with rare ones first."""
-    weights: dict[int, float] = {}
-    for part in parts:
-        found = _matching(connection, part, count=_WITH_ONE)
-        for sequence in found:
-            weights[sequence] = weights.get(sequence, 0.0) + 1 / len(found)
-    return sorted(weights, key=lambda sequence: (-weights[sequence], -sequence))
-
-
-def _matching(connection: Connection, asked: str, *, count: int) -> list[int]:
-    """The newest claims that match."""
-    rows = _ASKING[connection.dialect.name].ask(connection, asked=asked, count=count)
-    return [sequence for (sequence,) in rows]
-
-
-def _wanted(
-    connection: Connection, candidates: Iterable[int], *, min_confidence: float
-) -> list[int]:
-    """Those that are current and sure enough: the shorter first, as words weigh more in them."""
-    kept = _WANTED.ask_among(connection, candidates, least=min_confidence)
-    return [sequence for _, sequence in sorted(kept)]
+        yield {one for part in parts for one in matching(part, _WITH_ONE)}
 
 
 def _placed(view: ClaimView, words: Sequence[str]) -> tuple[tuple[float, int, int, str], SearchHit]:
