@@ -28,6 +28,9 @@ _ADVICE = {
     errno.ENOENT: "make its directory first, or choose another place",
 }
 
+FORCED = ", or say --force (overwrite=True in Python)"
+"""How one goes on where a directory is occupied, if the caller can overwrite."""
+
 
 def write_whole(path: Path, content: bytes) -> None:
     """Replaces the file `path` by `content`, or leaves it as it was.
@@ -96,10 +99,11 @@ def staged_directory(
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def refuse_occupied(path: Path, *, overwrite: bool = False) -> None:
+def refuse_occupied(path: Path, *, overwrite: bool = False, way: str = FORCED) -> None:
     """Raises OutputError if `path` is a file, or a directory that is not empty.
 
-    With `overwrite` a directory may hold something; a file is refused all the same.
+    With `overwrite` a directory may hold something; a file is refused all the same. `way` is what
+    the caller has besides choosing another directory.
     """
     path = Path(path)
     try:
@@ -113,7 +117,7 @@ def refuse_occupied(path: Path, *, overwrite: bool = False) -> None:
         raise OutputError(f"{path} is a file; choose a directory", path=path)
     raise OutputError(
         f"{path} is a directory that is not empty, and nothing is overwritten unasked: "
-        "choose another directory, or say --force (overwrite=True in Python)",
+        f"choose another directory{way}",
         path=path,
     )
 

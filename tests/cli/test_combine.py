@@ -50,7 +50,7 @@ def test_methods(verilora, trained, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--weights", "1"], "2 adapters have 1 weights"),
+        (["--weights", "1"], "adapters: 2, weights: 1; one weight for each is wanted"),
         (["--weights", "a,b"], "numbers with commas"),
         ([], "add up to 2"),
         (["--method", "tie"], "did you mean 'ties'"),
@@ -78,3 +78,11 @@ def other(trained, tmp_path):
     changed = {n: t + 1 if "classifier" in n else t for n, t in tensors.items()}
     save_file(changed, directory / "adapter_model.safetensors")
     return directory
+
+
+def test_a_directory_that_holds_something_is_told_before_anything_is_read(verilora, tmp_path):
+    (tmp_path / "mine").write_text("x")
+    found = verilora("combine", tmp_path / "none", "--out", tmp_path)
+    assert found.status == 1
+    assert "is not empty" in found.err
+    assert "--force" not in found.err

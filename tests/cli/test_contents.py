@@ -102,3 +102,20 @@ def test_experts_have_no_strength_of_their_own(tmp_path):
     contents = read_contents(tmp_path / "adapter")
     assert [layer.strength for layer in contents.layers] == [None]
     assert " - " in told(contents)
+
+
+def test_magnitudes_are_part_of_the_adapter_and_no_module_trained_whole(tmp_path):
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(8, 6), torch.nn.Linear(6, 4))
+    attach(model, LoraConfig(rank=2, target_modules=["0", "1"], weight_rule="dora"))
+    save_adapter(model, tmp_path / "adapter")
+    contents = read_contents(tmp_path / "adapter")
+    assert (contents.whole, contents.magnitudes) == ((), 2)
+    assert contents.parameters == 2 * (8 + 6) + 2 * (6 + 4) + 6 + 4
+    assert "DoRA's norms        in 2 modules" in told(contents)
+
+
+def test_what_another_program_wrote_is_to_be_converted(tmp_path):
+    (tmp_path / "adapter_config.json").write_text('{"fine_tune_type": "lora"}')
+    with pytest.raises(AdapterFileError, match="verilora convert .* --to peft --out DIR"):
+        read_contents(tmp_path)

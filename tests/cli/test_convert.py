@@ -92,3 +92,15 @@ def test_parts_and_one_rank_for_all(verilora, tmp_path):
     assert told.status == 0, told.err
     config = json.loads((tmp_path / "peft" / "adapter_config.json").read_text())
     assert config["fan_in_fan_out"] is True
+
+
+def test_a_directory_that_holds_something_stays_and_no_flag_is_named_that_is_none(
+    verilora, loralib, tmp_path
+):
+    (tmp_path / "o").mkdir()
+    (tmp_path / "o" / "mine").write_text("x")
+    found = verilora("convert", loralib, "--to", "peft", "--alpha", 3, "--out", tmp_path / "o")
+    assert found.status == 1
+    assert "choose another directory" in found.err
+    assert "--force" not in found.err
+    assert [path.name for path in (tmp_path / "o").iterdir()] == ["mine"]

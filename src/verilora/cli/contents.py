@@ -14,7 +14,14 @@ from verilora.cli.summary import aligned, columns
 from verilora.errors import AdapterFileError
 from verilora.lora.algebra.small import effective_rank, numerical_rank, singular_values
 from verilora.lora.formats.documents import DocumentError, parse_document, read_file
-from verilora.lora.formats.peft.names import CONFIG, OWN_FILES, SIDECAR, WEIGHTS, parse_factor
+from verilora.lora.formats.peft.names import (
+    CONFIG,
+    MAGNITUDE,
+    OWN_FILES,
+    SIDECAR,
+    WEIGHTS,
+    parse_factor,
+)
 from verilora.lora.formats.peft.sidecar import LARGEST as LARGEST_SIDECAR
 from verilora.lora.formats.peft.stated import LARGEST, Stated, StatedError, read_stated
 from verilora.lora.formats.tensorfile import Entry, read_header, read_tensors
@@ -55,7 +62,9 @@ class Contents:
     whole: tuple[tuple[str, tuple[int, ...]], ...]
     """Tensors of modules trained whole: name, shape."""
     parameters: int
-    """Scalars in all factors."""
+    """Scalars in all factors and magnitudes."""
+    magnitudes: int
+    """DoRA's trained norms: how many modules have them."""
     base: Mapping[str, Any]
     """What verilora.json says of the base: name, class, dtypes, digest, number of tensors."""
     results: Mapping[str, Any]
@@ -81,7 +90,8 @@ def adapter_directory(path: Path) -> Path:
     found = sorted(item.name for item in path.iterdir())[:5] if path.is_dir() else []
     raise AdapterFileError(
         f"{path} holds no adapter (found: {', '.join(found) or 'nothing'}); "
-        f"a directory with {CONFIG}, or of a run of method lora, is wanted",
+        f"a directory with {CONFIG}, or of a run of method lora, is wanted; of another program's "
+        "form, verilora convert makes one",
         path=path,
         faults=(),
     )
@@ -99,18 +109,25 @@ def read_contents(path: Path) -> Contents:
         norms = _optional(path / "explain.json")
     except (DocumentError, StatedError) as error:
         raise AdapterFileError(
-            f"the adapter in {directory} cannot be read: {error}",
+            f"the adapter in {directory} cannot be read as PEFT's: {error}; if another program "
+            f"wrote it, convert it first: verilora convert {directory} --to peft --out DIR",
             path=directory,
             faults=(str(error),),
         ) from error
-    layers, whole = _sorted_out(entries, stated, tensors=tensors)
+    layers, beside = _sorted_out(entries, stated, tensors=tensors)
+    norms_of_dora = [shape for name, shape in beside if name.endswith(MAGNITUDE)]
     results = sidecar.get("results")
     return Contents(
         directory=str(directory),
         files=tuple(_files(directory)),
         layers=tuple(layers),
-        whole=tuple(whole),
-        parameters=sum(_count(shape) for layer in layers for shape in layer.shapes),
+        whole=tuple(one for one in beside if not one[0].endswith(MAGNITUDE)),
+        parameters=sum(
+            _count(shape)
+            for shapes in (*(layer.shapes for layer in layers), norms_of_dora)
+            for shape in shapes
+        ),
+        magnitudes=len(norms_of_dora),
         base=_base(sidecar),
         results=results if isinstance(results, dict) else {},
         task_type=parse_document(config).get("task_type"),
@@ -142,6 +159,7 @@ def _head(contents: Contents) -> list[tuple[str, str]]:
         ("adapter", contents.directory),
         ("adapted modules", f"{len(contents.layers):,}"),
         ("adapter parameters", f"{contents.parameters:,}"),
+        *([("DoRA's norms", f"in {contents.magnitudes:,} modules")] if contents.magnitudes else []),
         *([("base", name)] if base else []),
         ("bound to its base", bound),
         *([("keys not known", ", ".join(contents.unknown))] if contents.unknown else []),

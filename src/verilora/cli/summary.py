@@ -23,7 +23,8 @@ def run_told(run: Run, directory: Path) -> str:
     counts = run.parameters
     lines = [
         f"{run.recipe}, method {run.method}, seed {run.seed}: {told} on "
-        f"{run.data.validation_rows:,} validation examples{_majority(run)}",
+        f"{run.data.validation_rows:,} validation example{'s' * (run.data.validation_rows != 1)}"
+        f"{_majority(run)}",
         f"{counts.trainable:,} of {counts.total:,} parameters trained "
         f"({share_told(counts.trainable, counts.total)}), "
         f"in {seconds_told(run.timings.total_seconds)}",

@@ -75,7 +75,7 @@ class Plan:
         rows = [
             ("recipe", f"{self.recipe} ({self.method})"),
             ("data", f"{self.train_rows:,} training, {self.validation_rows:,} validation examples"),
-            ("steps", f"{self.steps:,} ({self.epochs:g} epochs)"),
+            ("steps", f"{self.steps:,} ({self.epochs:g} epoch{'s' * (self.epochs != 1)})"),
             ("tokens", f"{self.tokens:,}, and {padding:.1%} of padding"),
             ("largest batch", f"{self.largest.rows} x {self.largest.tokens} tokens"),
             ("parameters", f"{counts.total:,}"),

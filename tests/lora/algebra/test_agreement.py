@@ -25,7 +25,7 @@ def test_bases_must_agree_where_they_are_known(llama_adapter):
 def test_weights_that_cannot_be(llama_adapter, weights):
     with pytest.raises(ConfigError, match="combine"):
         refuse_disagreement([llama_adapter()] * 2, weights)
-    with pytest.raises(ConfigError, match="0 adapters have 0 weights"):
+    with pytest.raises(ConfigError, match="adapters: 0, weights: 0; one"):
         refuse_disagreement([], [])
 
 

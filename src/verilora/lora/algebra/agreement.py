@@ -15,9 +15,13 @@ from verilora.lora.formats.faults import few
 
 def refuse_disagreement(adapters: Sequence[Adapter], weights: Sequence[float]) -> None:
     """Raises ConfigError for weights, BaseMismatch, ShapeError or AdapterFileError for adapters."""
-    faults = [f"{len(adapters)} adapters have {len(weights)} weights"]
-    faults = faults if len(adapters) != len(weights) or not adapters else []
-    faults += [f"the weight {weight!r} is no number" for weight in weights if not _plain(weight)]
+    found = f"adapters: {len(adapters)}, weights: {len(weights)}; one weight for each is wanted"
+    faults = [found] if len(adapters) != len(weights) or not adapters else []
+    faults += [
+        f"the weight {weight!r} is no number; a finite one is wanted"
+        for weight in weights
+        if not _plain(weight)
+    ]
     if faults:
         raise ConfigError("combine", faults)
     differing = sorted(_differing(adapters))

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from verilora.atomic import write_directory
+from verilora.atomic import refuse_occupied, write_directory
 from verilora.errors import AdapterFileError, ConfigError
 from verilora.lora.algebra.agreement import combined_whole, notes_on_bases, refuse_disagreement
 from verilora.lora.algebra.combined import Combination, CombinedLayer
@@ -46,6 +46,7 @@ def combine(  # limit: the order of arguments is an interface
     The same input gives the same bytes. Raises BaseMismatch if recorded bases differ, ShapeError,
     ConfigError, AdapterFileError for DoRA and for heads that do not add up; OutputError.
     """
+    refuse_occupied(Path(out), way="")
     chosen = Method(method) if isinstance(method, str) else method
     read = [_read(Path(path)) for path in adapters]
     found = combined(read, weights, rank=rank, method=chosen)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from verilora.atomic import staged_directory, write_whole
+from verilora.atomic import refuse_occupied, staged_directory, write_whole
 from verilora.lora.formats.adapter import Adapter
 from verilora.lora.formats.dialect import Given
 from verilora.lora.formats.dialects import dialect, dialect_of
@@ -57,6 +57,7 @@ def convert(
     `given` is what the files lack; `form` names their format where it does not follow from names.
     Raises AdapterFileError for what cannot be read or held, OutputError if `out` is occupied.
     """
+    refuse_occupied(out, way="")
     given = given or Given()
     inner = adapter / "adapter"
     path = inner if adapter.is_dir() and is_peft(inner) else adapter
