@@ -117,5 +117,5 @@ def test_magnitudes_are_part_of_the_adapter_and_no_module_trained_whole(tmp_path
 
 def test_what_another_program_wrote_is_to_be_converted(tmp_path):
     (tmp_path / "adapter_config.json").write_text('{"fine_tune_type": "lora"}')
-    with pytest.raises(AdapterFileError, match="verilora convert .* --to peft --out DIR"):
+    with pytest.raises(AdapterFileError, match=r"verilora convert .* --to peft --out DIR"):
         read_contents(tmp_path)
