@@ -94,6 +94,8 @@ def test_another_recipe_is_refused_by_field(make_recipe: Callable[..., Recipe]) 
     assert "training.learning_rate was 0.01 and is 0.02" in told
     assert "adapter.rank was 2 and is 4" in told
     assert len(caught.value.facts["fields"]) == 2
+    with pytest.raises(CheckpointError, match=r"frozen_a was left out and is True"):
+        refuse_other_recipe(before, make_recipe(frozen_a=True))
 
 
 @pytest.mark.parametrize(("name", "told"), [("base", "the base's weights"), ("data", "the data")])

@@ -56,6 +56,7 @@ def test_gradient_checkpointing_computes_each_layer_again(
     opened: Callable[..., Session], checkpointing: bool, passes: int
 ) -> None:
     session = opened(gradient_checkpointing=checkpointing)
+    assert session.build.model.config.use_cache is not checkpointing
     calls = []
     layer = session.build.model.bert.encoder.layer[0].intermediate.dense
     layer.register_forward_pre_hook(lambda *_: calls.append(1))

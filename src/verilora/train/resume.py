@@ -75,7 +75,7 @@ def refuse_other_recipe(before: Mapping[str, Any], now: Recipe) -> None:
     """Raises CheckpointError naming each field in which a run's recipe differs from `now`."""
     old, new = _flat(before), _flat(now.to_mapping())
     faults = [
-        f"{name} was {old.get(name)!r} and is {new.get(name)!r}"
+        f"{name} was {_told(old, name)} and is {_told(new, name)}"
         for name in sorted({*old, *new})
         if old.get(name) != new.get(name)
     ]
@@ -85,6 +85,11 @@ def refuse_other_recipe(before: Mapping[str, Any], now: Recipe) -> None:
             "recipe.toml of the run's directory, or start anew with --force",
             fields=tuple(faults),
         )
+
+
+def _told(fields: Mapping[str, Any], name: str) -> str:
+    """A field that has its default may not stand in a recipe's bytes."""
+    return repr(fields[name]) if name in fields else "left out"
 
 
 def refuse_other_registration(before: str | None, now: str | None) -> None:

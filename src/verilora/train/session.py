@@ -107,6 +107,9 @@ def _prepare(build: Build) -> None:
 
 def _checkpoint_activations(build: Build) -> None:
     model: Any = build.model
+    if getattr(model.config, "use_cache", False):
+        # Nothing is written on in a step; transformers would say so on stderr and turn it off.
+        model.config.use_cache = False
     # Named so in newer versions of transformers; the older name warns there.
     enable = getattr(model, "activation_checkpointing_enable", None)
     with quiet_transformers():
