@@ -99,3 +99,13 @@ def _verified(registry: Registry, claim: Any) -> str:
     view = registry.claim(claim.id)
     assert view is not None
     return view.last_verified
+
+
+def test_what_is_related_in_short_says_the_same(registry: Registry, make: Any) -> None:
+    for subject in ("LoRA", "QLoRA", "DoRA"):
+        make.admit(registry, make.claim(subject, tags=["fine-tuning", subject.lower()]))
+    view = registry.claims(limit=1).items[0]
+    whole = registry.related(view)
+    assert len(whole) == 2
+    assert registry.related_in_short(view) == tuple(one.in_short for one in whole)
+    assert registry.related_in_short(view, limit=1) == (whole[0].in_short,)

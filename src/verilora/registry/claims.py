@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from verilora.registry.incoming import read_blob
 from verilora.registry.question import Question
 from verilora.registry.read import read_notices, with_content
 from verilora.registry.settle import ALL
-from verilora.registry.views import ClaimView, Page, RelatedClaim, Tag
+from verilora.registry.views import ClaimView, Page, RelatedClaim, RelatedInShort, Tag
 
 MOST = 50
 """Related claims that are shown."""
@@ -106,12 +107,32 @@ def read_related(
 ) -> tuple[RelatedClaim, ...]:
     """Current claims that share tags with this one, by the rule of `claims.related`; none with
     None."""
-    refuse_limit(limit, MOST)
-    if view is None or not view.claim.tags:
-        return ()
-    found = {one.sequence: one.tags for one in carriers.related(connection, view, limit=limit)}
+    found = _shared(connection, view, carriers=carriers, limit=limit)
     views = read_listed(connection, list(found))
     return tuple(RelatedClaim(one, found[one.entry.sequence]) for one in views)
+
+
+def read_related_in_short(
+    connection: Connection, view: ClaimView, *, carriers: Carriers, limit: int
+) -> tuple[RelatedInShort, ...]:
+    """The same in short, in a third of the time."""
+    found = _shared(connection, view, carriers=carriers, limit=limit)
+    rows = {row.sequence: row for row in _AT.ask_among(connection, found)}
+    said = [(json.loads(rows[place].content)["predicate"], found[place]) for place in found]
+    return tuple(
+        RelatedInShort(claim["id"], claim["statement"], claim["confidence"], tags)
+        for claim, tags in said
+    )
+
+
+def _shared(
+    connection: Connection, view: ClaimView | None, *, carriers: Carriers, limit: int
+) -> dict[int, tuple[str, ...]]:
+    """Place in the log -> the tags that are shared, the most related first."""
+    refuse_limit(limit, MOST)
+    if view is None or not view.claim.tags:
+        return {}
+    return {one.sequence: one.tags for one in carriers.related(connection, view, limit=limit)}
 
 
 def views_of(connection: Connection, rows: Iterable[Any]) -> list[ClaimView]:

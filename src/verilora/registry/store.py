@@ -18,6 +18,7 @@ from verilora.registry.claims import (
     read_claim,
     read_claims,
     read_related,
+    read_related_in_short,
     read_tags,
     read_versions,
 )
@@ -46,6 +47,7 @@ from verilora.registry.views import (
     Page,
     PaperView,
     RelatedClaim,
+    RelatedInShort,
     RunView,
     SearchHit,
     Tag,
@@ -202,6 +204,11 @@ class Registry:
             known = isinstance(claim, ClaimView)
             view = claim if known else read_claim(connection, plain(claim))
             return read_related(connection, view, carriers=self._carriers, limit=limit)
+
+    def related_in_short(self, claim: ClaimView, *, limit: int = 5) -> tuple[RelatedInShort, ...]:
+        """As `related`, without what only a whole claim has."""
+        with reading(self._engine) as connection:
+            return read_related_in_short(connection, claim, carriers=self._carriers, limit=limit)
 
     def verdict(self, digest: str) -> VerdictView | None:
         """By the digest of the payload, or that of verdict.json."""

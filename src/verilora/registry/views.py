@@ -159,12 +159,28 @@ class SearchHit:
 
 
 @dataclass(frozen=True)
+class RelatedInShort:
+    """As RelatedClaim, with no more of the claim than a line of a list says."""
+
+    id: str
+    statement: str
+    confidence: float
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class RelatedClaim:
     """A current claim that shares tags with another."""
 
     claim: ClaimView
     tags: tuple[str, ...]
     """The shared ones, the rarest first."""
+
+    @property
+    def in_short(self) -> RelatedInShort:
+        """Without its envelope, its notices and what it rests on."""
+        held = self.claim.claim
+        return RelatedInShort(held.id, held.statement, held.confidence, self.tags)
 
 
 @dataclass(frozen=True)

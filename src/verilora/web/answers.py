@@ -13,7 +13,7 @@ from verilora.registry.views import (
     ClaimView,
     NoticeView,
     PaperView,
-    RelatedClaim,
+    RelatedInShort,
     SearchHit,
     Tag,
     VerdictView,
@@ -47,7 +47,7 @@ def claim_answer(
     view: ClaimView,
     links: Links,
     *,
-    related: Sequence[RelatedClaim],
+    related: Sequence[RelatedInShort],
     envelope: bytes,
     verdict: VerdictView | None = None,
 ) -> shapes.ClaimAnswer:
@@ -76,7 +76,7 @@ def cited_as(view: ClaimView, links: Links) -> str:
 
 def citation(view: ClaimView, links: Links, *, format: Format) -> str:
     """The claim's citation, with the day on which it was verified last."""
-    claim = view.claim.replace(last_verified=view.last_verified)
+    claim = view.claim.model_copy(update={"last_verified": view.last_verified})
     address = links.outside(f"/api/v1{claim_path(view.id)}.json")
     return cite(claim, view.entry.digest, format=format, url=address)
 
@@ -261,12 +261,11 @@ def _performance(
     )
 
 
-def _related(one: RelatedClaim) -> shapes.RelatedShape:
-    claim = one.claim.claim
+def _related(one: RelatedInShort) -> shapes.RelatedShape:
     return shapes.RelatedShape.model_construct(
-        id=claim.id,
-        statement=claim.statement,
-        confidence=claim.confidence,
+        id=one.id,
+        statement=one.statement,
+        confidence=one.confidence,
         shared_tags=len(one.tags),
         tags=one.tags,
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from verilora.records.canonical import canonical_bytes
 from verilora.registry.verdicts import Filter
-from verilora.registry.views import ClaimView, RelatedClaim
+from verilora.registry.views import ClaimView, RelatedInShort
 from verilora.web import answers, shapes
 from verilora.web.finding import MOST_FOUND, Site
 from verilora.web.limits import PAGE
@@ -45,10 +45,10 @@ def claims(
 def claim(site: Site, id: str) -> bytes:
     """A claim with its envelope."""
     view = site.claim(id)
-    return claim_of(site, view, related=site.registry.related(view))
+    return claim_of(site, view, related=site.registry.related_in_short(view))
 
 
-def claim_of(site: Site, view: ClaimView, *, related: Sequence[RelatedClaim]) -> bytes:
+def claim_of(site: Site, view: ClaimView, *, related: Sequence[RelatedInShort]) -> bytes:
     """As `claim`, of one that was found already."""
     envelope = site.envelope(view.entry.digest.removeprefix("sha256:"))
     beside = {"related": related, "envelope": envelope, "verdict": site.verdict_of(view)}

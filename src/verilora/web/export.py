@@ -141,7 +141,7 @@ def _claim(house: Site, entry: Entry, *, done: set[str]) -> Iterator[File]:
     yield f"claims/{view.id}.html", site.claim_of(house, view, related=related).encode()
     yield f"embed/{view.id}.html", site.embed_of(house, view).encode()
     yield f"badge/{view.id}.svg", sharing.badge_of(state, links).encode()
-    content = data.claim_of(house, view, related=related)
+    content = data.claim_of(house, view, related=[one.in_short for one in related])
     yield from _twice(f"claims/{view.id}.json", content)
     for ending in FORMATS.values():
         cited = citation(view, links, format=sharing.CITED[ending][0])
