@@ -2,31 +2,49 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import logging
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 from verilora.errors import MissingExtraError
 
 INSTALL = "pip install 'verilora[quantised]'"
 _NOISE = "bitsandbytes.backends.cpu.ops"
+_FETCHER = "kernels"
+"""A package that gets compiled code from a hub."""
 
 
 def bitsandbytes() -> Any:
     """The package. Raises MissingExtraError, which says how to install it."""
-    logger = logging.getLogger(_NOISE)
-    level = logger.level
     try:
-        logger.setLevel(logging.ERROR)  # it tells of a kernel that is not used here
-        import bitsandbytes as found  # extra: quantised
+        with _left_alone():
+            import bitsandbytes as found  # extra: quantised
 
-        return found
+            return found
     except ImportError as error:
         raise MissingExtraError(
             f"a quantised base needs bitsandbytes, which cannot be imported ({error}): {INSTALL}"
         ) from error
+
+
+@contextlib.contextmanager
+def _left_alone() -> Iterator[None]:
+    """The import fetches code from a hub where the package `kernels` is there to do it; here it
+    finds none. What it then says of that is not said."""
+    absent: Any = None
+    logger, modules = logging.getLogger(_NOISE), sys.modules
+    level, kernels = logger.level, modules.get(_FETCHER)
+    logger.setLevel(logging.ERROR)
+    modules[_FETCHER] = absent
+    try:
+        yield
     finally:
         logger.setLevel(level)
+        del modules[_FETCHER]
+        modules.update({_FETCHER: kernels} if kernels is not None else {})
 
 
 def is_installed() -> bool:
