@@ -12,13 +12,11 @@ from verilora.lora.formats.grouped import (
     parts_of,
     place,
     spread_groups,
-    stacked_rows,
 )
 
 
 def test_rows():
     assert equal_rows(9, 3) == [(0, 3), (3, 6), (6, 9)]
-    assert stacked_rows([4, 2, 2]) == [(0, 4), (4, 6), (6, 8)]
 
 
 def test_spread_groups_is_a_grouped_convolution():
@@ -41,7 +39,7 @@ def test_rows_that_are_no_parts(rows, enabled):
 def test_parts_come_back_from_blocks_to_the_bit():
     blocks, rows = [torch.randn(4, 2), torch.randn(2, 2)], [(0, 4), (6, 8)]
     a, b = torch.randn(4, 5), place(blocks, rows, out=8, rank=2)
-    q, k, v = parts_of(a, b, rows=stacked_rows([4, 2, 2]))
+    q, k, v = parts_of(a, b, rows=[(0, 4), (4, 6), (6, 8)])
     assert k is None
     assert torch.equal(q[0], a[:2])
     assert torch.equal(q[1], blocks[0])

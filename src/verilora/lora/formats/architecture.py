@@ -12,7 +12,6 @@ from verilora.lora.formats.documents import DocumentError, parse_document, read_
 
 LARGEST = 16 << 20
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")
-MLP = ("gate_proj", "up_proj", "down_proj")
 LLAMA_LIKE = ("llama", "mistral", "gemma", "gemma2", "qwen2", "qwen3")
 """model_type of those whose layers are model.layers.N.self_attn.q_proj and so on."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 
@@ -47,11 +47,6 @@ def without_blank(adapter: Adapter) -> Adapter:
 def is_blank(pair: Pair) -> bool:
     """True for A and B of zeros; training starts with only one of them zero."""
     return not bool(pair.a.any()) and not bool(pair.b.any()) and pair.magnitude is None
-
-
-def unknown_names(paths: Iterable[str], known: Sequence[str]) -> list[str]:
-    """The paths that are no module of a layer of a Llama-like model."""
-    return [path for path in paths if path.rpartition(".")[2] not in known]
 
 
 def _blank(path: str, like: Pair, *, architecture: Architecture, dtype: torch.dtype) -> Pair:

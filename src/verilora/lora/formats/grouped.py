@@ -24,12 +24,6 @@ def equal_rows(out: int, parts: int) -> list[Rows]:
     return [(index * size, (index + 1) * size) for index in range(parts)]
 
 
-def stacked_rows(sizes: Sequence[int]) -> list[Rows]:
-    """The rows of parts that follow each other."""
-    starts = [sum(sizes[:index]) for index in range(len(sizes))]
-    return [(start, start + size) for start, size in zip(starts, sizes, strict=True)]
-
-
 def spread_groups(b: Tensor, enabled: Sequence[bool], *, parts: int) -> Tensor:
     """B [out, on · rank] with a block for each part that is on, of B [rows of those, rank].
 

@@ -26,6 +26,7 @@ from verilora.lora.formats.documents import (
 from verilora.lora.formats.faults import few, refuse
 from verilora.lora.formats.fold import one_rank, one_scale
 from verilora.lora.formats.tensorfile import read_header, read_tensors, tensor_bytes
+from verilora.lora.targets import layer_index
 
 FILE = "adapters.safetensors"
 CONFIG = "adapter_config.json"
@@ -90,7 +91,7 @@ def write_mlx(adapter: Adapter, given: Given) -> Written:
     config = {
         "model": adapter.base,
         "fine_tune_type": "dora" if adapter.has_magnitudes else "lora",
-        "num_layers": len({_layer(path) for path in made.pairs} - {None}),
+        "num_layers": len({layer_index(path) for path in made.pairs} - {None}),
         "lora_parameters": {**parameters, "keys": sorted(made.pairs)},
     }
     files = {FILE: tensor_bytes(tensors), CONFIG: document_bytes(config)}
@@ -147,7 +148,3 @@ def _pair(path: str, own: Mapping[str, Tensor], *, scale: float) -> Pair:
         raise DocumentError(f"{FILE} has {tuple(a.shape)} and {tuple(b.shape)} for '{path}'")
     embedding = path.rpartition(".")[2] == _EMBEDDING
     return Pair(a.t().contiguous(), b.t().contiguous(), scale, embedding, (), own.get("m"))
-
-
-def _layer(path: str) -> int | None:
-    return next((int(part) for part in path.split(".") if part.isdigit()), None)
