@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -66,9 +69,18 @@ def test_the_same_batches_give_the_same_bits() -> None:
     assert torch.equal(*found)
 
 
-def test_without_batches_it_is_refused() -> None:
+@pytest.mark.parametrize("batches", [None, [], iter(())])
+def test_without_batches_it_is_refused(batches: Iterable[Any] | None) -> None:
     with pytest.raises(StateError, match="give attach some batches"):
-        attach(model(), LoraConfig(4, target_modules=("one",), init="eva"))
+        attach(model(), LoraConfig(4, target_modules=("one",), init="eva"), batches=batches)
+
+
+def test_batches_may_be_given_one_by_one() -> None:
+    found = []
+    for batches in (BATCHES, iter(BATCHES)):
+        net = attach(model(), LoraConfig(4, target_modules=("one",), init="eva"), batches=batches)
+        found.append(net.one.lora["weight"].A)  # type: ignore[union-attr, index]
+    assert torch.equal(*found)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -24,7 +25,9 @@ def explore(
     has no vectors as inputs, or too few of them.
     Source: Paischer et al. 2024, arXiv:2410.07170.
     """
-    if batches is None:
+    rest = iter(() if batches is None else batches)
+    first = next(rest, None)
+    if first is None:
         raise StateError(
             'init "eva" starts from the inputs of the layers: give attach some batches of the '
             "training data, attach(model, config, batches=[...])"
@@ -32,7 +35,7 @@ def explore(
     _refuse(_unfit(model, prints))
     ranks = {blueprint.path: config.rank_of(blueprint.path) for blueprint in prints}
     most = {p.path: _most(p, ranks[p.path], spread=config.rank_spread) for p in prints}
-    found = observe(model, most, batches=batches)
+    found = observe(model, most, batches=itertools.chain((first,), rest))
     _refuse(_unseen(found, ranks))
     given = spread_ranks({path: own.explained for path, own in found.items()}, ranks)
     alphas = {
