@@ -26,7 +26,7 @@ class Told(NamedTuple):
     err: str
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True, scope="module")
 def nobodys_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Folders of a user who has nothing yet: no test touches those of the one who runs it."""
     home = tmp_path_factory.mktemp("home")

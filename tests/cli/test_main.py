@@ -17,6 +17,7 @@ from verilora.errors import ConfigError, VeriloraError
 COMMANDS = {"demo", "train", "evaluate", "explain", "merge", "plan", "recipes", "doctor"}
 COMMANDS |= {"anchors", "judge", "reproduce", "keys", "sign", "verify"}
 COMMANDS |= {"claim", "cite", "registry", "serve"}
+COMMANDS |= {"convert", "combine", "generate", "push"}
 
 
 def leaves(command, path=()):

@@ -48,6 +48,13 @@ def test_a_stranger_to_keys_gets_one_and_a_valid_claim(judged: tuple[Path, Any])
     assert found.record.performance.verdict == document.digest
 
 
+def test_a_key_without_a_trust_file_gets_one_too(judged: tuple[Path, Any]) -> None:
+    key = make_key("default")
+    keep_key(key, key_folder())
+    leave(*judged)
+    assert verify(judged[0]).key_ids == (key.id,)
+
+
 def test_what_is_signed_stays(judged: tuple[Path, Any]) -> None:
     leave(*judged)
     before = [(judged[0] / name).read_bytes() for name in ("claim.json", "claim.dsse.json")]

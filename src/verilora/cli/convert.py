@@ -78,7 +78,7 @@ def convert(
     uniform: Uniform = False,
     check: CheckFor = None,
 ) -> None:
-    """Write an adapter in another program's form, or tell what a program would refuse.
+    """Write an adapter in another program's form.
 
     What was written is read again and every ΔW compared: equal to the bit, or within the bound
     of a rounding that is told. Else nothing is left behind. With --check nothing is written, and

@@ -17,8 +17,8 @@ KEY = "default"
 def leave_claim(terminal: Terminal, directory: Path, *, document: Any) -> str:
     """Leaves claim.json and claim.dsse.json beside a verdict; what to say of it.
 
-    Signed with the user's key; where there is none yet, one is made, and a trust file that names
-    it. What is signed already stays as it is, unless it is about another verdict. A claim that
+    Signed with the user's key; where there is none yet, one is made, and where there is no trust
+    file, one that names it. What is signed already stays as it is, unless it is about another verdict. A claim that
     cannot be made or signed is a sentence, never an error: the verdict stands without it.
     """
     try:
@@ -69,16 +69,17 @@ def _key(terminal: Terminal) -> Any:
         key = make_key(KEY)
         path = keep_key(key, folder)
         terminal.note(f"made your signing key {path} (for you alone; verilora keys list)")
-        if not trust_path().exists():
-            _trust(key)
-            terminal.note(f"made a trust file that names it: {trust_path()} (to give away)")
-        return key
-    try:
-        return load_key(find_key(KEY, folder))
-    except KeyFileError as error:
-        if error.facts.get("needs_passphrase"):
-            return None
-        raise
+    else:
+        try:
+            key = load_key(find_key(KEY, folder))
+        except KeyFileError as error:
+            if error.facts.get("needs_passphrase"):
+                return None
+            raise
+    if not trust_path().exists():
+        _trust(key)
+        terminal.note(f"made a trust file that names it: {trust_path()} (to give away)")
+    return key
 
 
 def _trust(key: Any) -> None:
