@@ -45,7 +45,7 @@ def test_a_process_for_each_processor_unless_told(monkeypatch) -> None:
             workers_for(memory, 2)
     monkeypatch.setattr(serving, "_CAN_SHARE", False)
     assert workers_for(None) == 1
-    with pytest.raises(RegistryError, match="Linux"):
+    with pytest.raises(RegistryError, match="hands no connections"):
         workers_for(None, 2)
 
 
@@ -77,23 +77,22 @@ class Served:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        self.workers: list[psutil.Process] = []
         until = time.monotonic() + 40
-        while len(self.listening()) < 2:
+        while not self.listens():
             assert self.started.poll() is None, self.started.communicate()[0]
             assert time.monotonic() < until, "the server does not listen"
             time.sleep(0.1)
-
-    def listening(self) -> set[int]:
-        """Ids of the processes that listen on the port."""
         children = psutil.Process(self.started.pid).children()
         self.workers = [one for one in children if "spawn_main" in " ".join(one.cmdline())]
-        return {
-            one.pid
-            for one in self.workers
-            for held in one.net_connections("tcp")
-            if held.laddr.port == self.port and held.status == psutil.CONN_LISTEN
-        }
+        # In turn: each has answered now.
+        assert {ask(port, "/")[0] for _ in self.workers} == {200}
+
+    def listens(self) -> bool:
+        """Whether the one that was started takes connections."""
+        return any(
+            held.laddr.port == self.port and held.status == psutil.CONN_LISTEN
+            for held in psutil.Process(self.started.pid).net_connections("tcp")
+        )
 
     def end(self, number: int) -> bytes:
         """Sends a signal; what was printed. All processes have to end soon."""
@@ -126,7 +125,7 @@ def test_two_processes_show_a_retraction_at_once_and_end_together(served: Served
     told = [ask(served.port, path)[1] for _ in range(20)]
     assert all(b"Retracted" in page for page in told)
     with pytest.raises(RegistryError, match=str(served.port)):
-        serving._bind("127.0.0.1", served.port, shared=False)
+        serving._bind("127.0.0.1", served.port)
     assert b"Traceback" not in served.end(signal.SIGINT)
     assert served.started.returncode == 0
     with pytest.raises(ConnectionRefusedError):
@@ -137,11 +136,12 @@ def test_two_processes_show_a_retraction_at_once_and_end_together(served: Served
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_however_it_ends_no_process_stays(served: Served, number: int) -> None:
     assert b"Traceback" not in served.end(number)
-    serving._bind("127.0.0.1", served.port, shared=False).close()
+    serving._bind("127.0.0.1", served.port).close()
 
 
 @several
 def test_if_one_process_is_lost_all_end_and_it_is_told(served: Served) -> None:
+    assert len(served.workers) == 2
     served.workers[0].kill()
     told = served.started.communicate(timeout=15)[0]
     assert b"ended by itself" in told

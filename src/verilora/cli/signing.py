@@ -18,8 +18,9 @@ def leave_claim(terminal: Terminal, directory: Path, *, document: Any) -> str:
     """Leaves claim.json and claim.dsse.json beside a verdict; what to say of it.
 
     Signed with the user's key; where there is none yet, one is made, and where there is no trust
-    file, one that names it. What is signed already stays as it is, unless it is about another verdict. A claim that
-    cannot be made or signed is a sentence, never an error: the verdict stands without it.
+    file, one that names it. What is signed already stays as it is, unless it is about another
+    verdict. A claim that cannot be made or signed is a sentence, never an error: the verdict
+    stands without it.
     """
     try:
         fresh = _write_claim(directory, document)

@@ -96,6 +96,13 @@ class Carriers:
             groups = best_groups([(weights[tag], sets[tag]) for tag in order], allowed)
             return self._first(groups, order, limit=limit)
 
+    def remember(self, connection: Connection, tags: Iterable[str]) -> None:
+        """Reads who bears these tags, so that no later answer has to wait for it."""
+        with self._lock:
+            newest = self._follow(connection)
+            for tag in tags:
+                self._set_of(connection, tag, keep=newest)
+
     def _first(self, groups: Iterator[Group], order: Sequence[str], *, limit: int) -> list[Shared]:
         found: list[tuple[float, str, Shared]] = []
         for _, alike in itertools.groupby(groups, key=lambda group: group.score):

@@ -210,6 +210,12 @@ class Registry:
         with reading(self._engine) as connection:
             return read_related_in_short(connection, claim, carriers=self._carriers, limit=limit)
 
+    def remember(self, *, tags: int) -> None:
+        """Keeps who bears the most used tags in memory beforehand; `related` asks for it."""
+        with reading(self._engine) as connection:
+            names = [tag.name for tag in read_tags(connection)[:tags]]
+            self._carriers.remember(connection, names)
+
     def verdict(self, digest: str) -> VerdictView | None:
         """By the digest of the payload, or that of verdict.json."""
         with reading(self._engine) as connection:

@@ -1,22 +1,23 @@
 """The server: uvicorn around the application, on one address, in one process or in several.
 
-Each process opens the registry itself and listens on the same port; the system shares out who comes
-(SO_REUSEPORT, Linux). They end with the one that started them, however it ends.
+The one that was started takes the connections and hands them out in turn, so that none has more to
+answer than another; each process opens the registry itself. They end with it, however it ends.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
+import itertools
 import multiprocessing
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from typing import Any, NoReturn
 
 import uvicorn
@@ -24,6 +25,7 @@ import uvicorn
 from verilora.errors import RegistryError
 from verilora.records.trust import Trust
 from verilora.registry.store import open_registry
+from verilora.web import data, site
 from verilora.web.app import create_app
 from verilora.web.finding import Site
 from verilora.web.judged import status_of
@@ -37,11 +39,15 @@ MOST_WAITING = 512
 """Requests that a process works on at a time; more are told to come again (503)."""
 MOST_UNASKED = 4
 """Processes, unless more are asked for: each takes some 100 MB."""
+MOST_TAGS, MOST_TRIED = 1000, 100
+"""Tags, the most used, and claims, the newest, that are looked at beforehand."""
 MOST_JUDGED = 200
 """Verdicts, the newest, that are judged beforehand: each takes some milliseconds, once."""
 SECONDS_TO_END = 5
 """For what is being answered; then a process is ended."""
-_CAN_SHARE = sys.platform == "linux"
+_CAN_SHARE = hasattr(socket, "send_fds")
+_ONE = b"."
+"""Comes with each connection that is handed on."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +63,14 @@ def workers_for(database: str | None, asked: int | None = None) -> int:
     """How many processes serve: as many as asked for, else one for each processor, at most four.
 
     Raises RegistryError where several are asked for and cannot be: a registry in memory belongs to
-    one process, and only Linux shares out a port.
+    one process, and not every system hands on connections.
     """
     in_memory = database is not None and (":memory:" in database or database == "sqlite://")
     why = ""
     if in_memory:
         why = "a registry in memory belongs to one process"
     elif not _CAN_SHARE:
-        why = "only Linux shares out one port among several"
+        why = "this system hands no connections on to another process"
     if asked is not None and asked > 1 and why:
         raise RegistryError(f"{asked} workers cannot serve: {why}; say --workers 1", workers=asked)
     if why:
@@ -84,20 +90,25 @@ def serve(
         warm_up(house)
         uvicorn.run(create_app(house), host=host, port=port, **_settings())
         return
-    _bind(host, port, shared=False).close()
-    sockets = [_bind(host, port, shared=True) for _ in range(workers)]
     plan = Plan(database, house.address, house.trust)
-    with contextlib.suppress(KeyboardInterrupt), _processes(plan, sockets) as processes:
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        _bind(host, port) as listening,
+        _processes(plan, workers) as (processes, doors),
+    ):
+        threading.Thread(target=_hand_out, args=(listening, doors), daemon=True).start()
         ended = wait([process.sentinel for process in processes])
         lost = next(process for process in processes if process.sentinel in ended)
         raise RegistryError(f"a process of the server ended by itself (code {lost.exitcode})")
 
 
 def warm_up(house: Site) -> None:
-    """Reads what is kept in memory, so that nobody who asks has to wait for it."""
-    with contextlib.suppress(RegistryError):
-        for view in house.registry.claims(limit=1).items:
-            house.registry.related(view)
+    """Reads what is kept in memory, and answers a little, so that nobody who asks has to wait."""
+    with contextlib.suppress(RegistryError), house.registry.at_once():
+        house.registry.remember(tags=MOST_TAGS)
+        for view in house.registry.claims(limit=MOST_TRIED).items:
+            site.claim(house, view.id)
+            data.claim(house, view.id)
         for verdict in house.registry.verdicts(limit=MOST_JUDGED).items:
             status_of(verdict)
     # What is here stays; looking through it again and again would hold up answers.
@@ -106,59 +117,100 @@ def warm_up(house: Site) -> None:
 
 
 @contextlib.contextmanager
-def _processes(plan: Plan, sockets: Sequence[socket.socket]) -> Iterator[list[Any]]:
+def _processes(plan: Plan, workers: int) -> Iterator[tuple[list[Any], list[socket.socket]]]:
+    """The processes, and for each the end of a pair of sockets that connections go into."""
     context = multiprocessing.get_context("spawn")
-    child, parent = context.Pipe(duplex=False)
+    pairs = [socket.socketpair() for _ in range(workers)]
+    doors = [mine for mine, _ in pairs]
     started = [
-        context.Process(target=_work, args=(plan, (opened, child)), name=f"verilora-serve-{number}")
-        for number, opened in enumerate(sockets, 1)
+        context.Process(target=_work, args=(plan, theirs), name=f"verilora-serve-{number}")
+        for number, (_, theirs) in enumerate(pairs, 1)
     ]
     before = signal.signal(signal.SIGTERM, _end)
     try:
-        for process, opened in zip(started, sockets, strict=True):
+        for process, (_, theirs) in zip(started, pairs, strict=True):
             process.start()
-            opened.close()
-        yield started
+            theirs.close()
+        yield started, doors
     finally:
         signal.signal(signal.SIGTERM, before)
-        parent.close()
+        for door in doors:
+            door.close()
         for process in started:
             process.join(SECONDS_TO_END)
             process.kill()
             process.join()
 
 
+def _hand_out(listening: socket.socket, doors: Sequence[socket.socket]) -> None:
+    """Takes connections and gives each to the next process, until one of the sockets is closed."""
+    with contextlib.suppress(OSError):
+        for door in itertools.cycle(doors):
+            taken, _ = listening.accept()
+            with taken:
+                socket.send_fds(door, [_ONE], [taken.fileno()])
+
+
 def _end(number: int, _frame: Any) -> NoReturn:
     raise SystemExit(128 + number)
 
 
-def _work(plan: Plan, given: tuple[socket.socket, Connection]) -> None:
+def _work(plan: Plan, door: socket.socket) -> None:
     """One process: answers until it is interrupted, or who started it is no more."""
-    opened, alive = given
     with contextlib.suppress(KeyboardInterrupt), open_registry(plan.database) as registry:
         house = Site(registry, plan.address, plan.trust)
-        server = uvicorn.Server(uvicorn.Config(create_app(house), **_settings()))
-        threading.Thread(target=_watch, args=(alive, server), daemon=True).start()
         warm_up(house)
-        server.run([opened])
+        _Worker(uvicorn.Config(create_app(house), **_settings()), door).run([])
 
 
-def _watch(alive: Connection, server: uvicorn.Server) -> None:
-    with contextlib.suppress(EOFError, OSError):
-        alive.recv_bytes()
-    server.should_exit = True
+class _Worker(uvicorn.Server):
+    """A server that takes its connections from a socket instead of listening."""
+
+    def __init__(self, config: uvicorn.Config, door: socket.socket) -> None:
+        super().__init__(config)
+        self._door = door
+        self._taking: set[asyncio.Task[Any]] = set()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As any, and then the connections that wait already."""
+        await super().startup(sockets)
+        self._door.setblocking(False)
+        asyncio.get_running_loop().add_reader(self._door, self._take)
+
+    def _take(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            sign, given, _, _ = socket.recv_fds(self._door, len(_ONE), 1)
+        except BlockingIOError:
+            return
+        except OSError:
+            sign, given = b"", []
+        if not sign:  # who hands them out is no more
+            loop.remove_reader(self._door)
+            self.should_exit = True
+        for one in given:
+            taken = socket.socket(fileno=one)
+            taken.setblocking(False)
+            task = loop.create_task(loop.connect_accepted_socket(self._protocol, taken))
+            self._taking.add(task)
+            task.add_done_callback(self._taking.discard)
+
+    def _protocol(self) -> Any:
+        kind: Any = self.config.http_protocol_class
+        return kind(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
 
 
-def _bind(host: str, port: int, *, shared: bool) -> socket.socket:
-    """A socket on the address, which others may share if they say so too."""
+def _bind(host: str, port: int) -> socket.socket:
+    """A socket that listens on the address. Raises RegistryError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, kind, protocol, _, address = found[0]
     opened = socket.socket(family, kind, protocol)
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         opened.bind(address)
+        opened.listen(MOST_WAITING)
     except OSError as error:
         opened.close()
         raise RegistryError(
